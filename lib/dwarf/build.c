@@ -1,0 +1,838 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include "dwarf/build.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "dwarf/decode.h"
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+void wdx_emit_latch(struct wdx_emit *e, struct wdx_error *err)
+{
+	if (!e->err)
+		e->err = err;
+	else
+		wdx_error_destroy(err);
+}
+
+void wdx_emit_fail(struct wdx_emit *e, const char *why)
+{
+	wdx_emit_latch(e, wdx_bad_input("%s", why));
+}
+
+/* Input strings keep their offsets: their sections are copied whole and only appended to. */
+struct wdx_error *wdx_emit_init(struct wdx_emit *e, struct wdx_input *in,
+				const struct wdx_pass_config *config)
+{
+	memset(e, 0, sizeof(*e));
+	e->in = in;
+	e->config = config;
+	for (int i = 0; i < WDX_OUT_COUNT; i++)
+		e->out[i].big = config->big_endian;
+	e->vals.big = e->xbytes.big = config->big_endian;
+	e->strs.out = WDX_OUT_STR;
+	e->line_strs.out = WDX_OUT_LINE_STR;
+	wdx_buf_bytes(&e->out[WDX_OUT_STR], in->sec[WDX_SEC_STR].data, in->sec[WDX_SEC_STR].size);
+	if (config->version != 4)
+		wdx_buf_bytes(&e->out[WDX_OUT_LINE_STR], in->sec[WDX_SEC_LINE_STR].data,
+			      in->sec[WDX_SEC_LINE_STR].size);
+	if (!wdx_vec_reserve(&e->offsets, in->dies.len + 64))
+		return &wdx_nomem;
+	memset(e->offsets.data, 0xff, in->dies.len * sizeof(*e->offsets.data));
+	e->offsets.len = in->dies.len;
+	return NULL;
+}
+
+void wdx_emit_deinit(struct wdx_emit *e)
+{
+	for (int i = 0; i < WDX_OUT_COUNT; i++)
+		wdx_buf_deinit(&e->out[i]);
+	wdx_vec_free(&e->offsets);
+	wdx_vec_free(&e->patches);
+	free(e->strs.slots);
+	free(e->line_strs.slots);
+	wdx_vec_free(&e->abbrevs);
+	wdx_vec_free(&e->abbrev_specs);
+	free(e->abbrev_slots);
+	wdx_vec_free(&e->open);
+	wdx_vec_free(&e->specs);
+	wdx_buf_deinit(&e->vals);
+	wdx_vec_free(&e->vpatches);
+	wdx_buf_deinit(&e->xbytes);
+	wdx_vec_free(&e->xfixes);
+	wdx_arena_deinit(&e->xarena);
+	wdx_error_destroy(e->err);
+}
+
+unsigned wdx_emit_version(const struct wdx_emit *e)
+{
+	return e->version;
+}
+
+void wdx_emit_base(struct wdx_emit *e, uint64_t address)
+{
+	e->base = address;
+}
+
+/* ---- hash tables ------------------------------------------------------------------------------ */
+
+static uint32_t hash_bytes(uint32_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	while (n--)
+		h = (h ^ *b++) * 16777619u;
+	return h;
+}
+
+/* Doubles a table of 1-based numbers when it is two thirds full; hash_of tells an entry's hash. */
+static bool slots_grow(uint32_t **slots, size_t *nslots, size_t n,
+		       uint32_t (*hash_of)(const void *arg, uint32_t v), const void *arg)
+{
+	if (n * 3 < *nslots * 2)
+		return true;
+	size_t bigger = *nslots ? *nslots * 2 : 64;
+	uint32_t *s = calloc(bigger, sizeof(*s));
+
+	if (!s)
+		return false;
+	for (size_t i = 0; i < *nslots; i++) {
+		if (!(*slots)[i])
+			continue;
+		size_t at = hash_of(arg, (*slots)[i]) & (bigger - 1);
+
+		while (s[at])
+			at = (at + 1) & (bigger - 1);
+		s[at] = (*slots)[i];
+	}
+	free(*slots);
+	*slots = s;
+	*nslots = bigger;
+	return true;
+}
+
+static uint32_t hash_string_at(const void *arg, uint32_t v)
+{
+	const char *s = (const char *)((const struct wdx_buf *)arg)->data + v - 1;
+
+	return hash_bytes(2166136261u, s, strlen(s));
+}
+
+uint32_t wdx_build_str(struct wdx_emit *e, struct wdx_strings *t, const char *s)
+{
+	struct wdx_buf *b = &e->out[t->out];
+	size_t n = strlen(s);
+
+	if (!slots_grow(&t->slots, &t->nslots, t->n, hash_string_at, b)) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return 0;
+	}
+	size_t at = hash_bytes(2166136261u, s, n) & (t->nslots - 1);
+
+	for (; t->slots[at]; at = (at + 1) & (t->nslots - 1))
+		if (!strcmp((const char *)b->data + t->slots[at] - 1, s))
+			return t->slots[at] - 1;
+	uint32_t offset = (uint32_t)b->len;
+
+	wdx_buf_bytes(b, s, n + 1);
+	if (b->failed) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return 0;
+	}
+	t->slots[at] = offset + 1;
+	t->n++;
+	return offset;
+}
+
+/* ---- units ------------------------------------------------------------------------------------ */
+
+static void unit_header(struct wdx_emit *e, unsigned type)
+{
+	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+
+	e->unit_start = (uint32_t)b->len;
+	wdx_buf_u32(b, 0);
+	wdx_buf_u16(b, (uint16_t)e->version);
+	if (e->version >= 5) {
+		wdx_buf_u8(b, (uint8_t)type);
+		wdx_buf_u8(b, (uint8_t)e->address_size);
+	}
+	e->abbrev_at = b->len;
+	wdx_buf_u32(b, 0);
+	if (e->version < 5)
+		wdx_buf_u8(b, (uint8_t)e->address_size);
+}
+
+static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_size)
+{
+	e->version = version;
+	e->address_size = address_size;
+	e->depth = 0;
+	e->base = e->unit ? e->unit->pub.low_pc : 0;
+	e->first_new = (uint32_t)e->offsets.len;
+	e->abbrevs.len = e->abbrev_specs.len = 0;
+	if (e->abbrev_slots)
+		memset(e->abbrev_slots, 0, e->nabbrev_slots * sizeof(*e->abbrev_slots));
+	wdx_buf_reset(&e->xbytes);
+	e->xfixes.len = 0;
+	wdx_arena_reset(&e->xarena);
+	if (e->out[WDX_OUT_INFO].len > UINT32_MAX / 2)
+		wdx_emit_fail(e, "the output's .debug_info exceeds 2 GiB");
+}
+
+void wdx_build_unit(struct wdx_emit *e, const struct wdx_in_unit *u, unsigned version,
+		    unsigned address_size)
+{
+	e->unit = u;
+	begin_unit(e, version, address_size);
+	unit_header(e, u->pub.type);
+	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+
+	if (version >= 5 && (u->pub.type == DW_UT_type || u->pub.type == DW_UT_split_type)) {
+		struct wdx_patch *p = wdx_vec_push(&e->patches);
+		uint32_t die = wdx_die_index(e->in, u->pub.offset + u->type_offset);
+
+		wdx_buf_u64(b, u->signature);
+		if (!p)
+			wdx_emit_latch(e, &wdx_nomem);
+		else
+			*p = (struct wdx_patch){WDX_OUT_INFO, WDX_PATCH_UNIT4, (uint32_t)b->len,
+						e->unit_start, die};
+		wdx_buf_u32(b, 0);
+	} else if (version >= 5 &&
+		   (u->pub.type == DW_UT_skeleton || u->pub.type == DW_UT_split_compile)) {
+		wdx_buf_u64(b, u->signature);
+	}
+}
+
+void wdx_emit_unit(struct wdx_emit *e, unsigned version, unsigned address_size)
+{
+	e->unit = NULL;
+	begin_unit(e, version, address_size);
+	unit_header(e, DW_UT_compile);
+}
+
+static void write_abbrevs(struct wdx_emit *e)
+{
+	struct wdx_buf *b = &e->out[WDX_OUT_ABBREV];
+
+	wdx_buf_patch(&e->out[WDX_OUT_INFO], e->abbrev_at, b->len, 4);
+	for (size_t i = 0; i < e->abbrevs.len; i++) {
+		const struct wdx_out_abbrev *a = &e->abbrevs.data[i];
+
+		wdx_buf_uleb(b, i + 1);
+		wdx_buf_uleb(b, a->tag);
+		wdx_buf_u8(b, a->children);
+		for (uint32_t k = 0; k < a->n; k++) {
+			wdx_buf_uleb(b, e->abbrev_specs.data[a->first + k].name);
+			wdx_buf_uleb(b, e->abbrev_specs.data[a->first + k].form);
+		}
+		wdx_buf_u16(b, 0);
+	}
+	wdx_buf_u8(b, 0);
+}
+
+void wdx_emit_unit_end(struct wdx_emit *e)
+{
+	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+
+	wdx_build_line_end(e);
+	if (e->err || b->failed)
+		return;
+	wdx_buf_patch(b, e->unit_start, b->len - e->unit_start - 4, 4);
+	write_abbrevs(e);
+}
+
+/* ---- entries ---------------------------------------------------------------------------------- */
+
+static uint32_t hash_abbrev(const struct wdx_out_spec *s, size_t n, uint16_t tag, bool children)
+{
+	uint32_t h = hash_bytes(2166136261u ^ tag ^ (children ? 0x10000u : 0), s, n * sizeof(*s));
+
+	return h ? h : 1;
+}
+
+static uint32_t hash_abbrev_at(const void *arg, uint32_t v)
+{
+	return ((const struct wdx_emit *)arg)->abbrevs.data[v - 1].hash;
+}
+
+static bool abbrev_is(const struct wdx_emit *e, const struct wdx_out_abbrev *a, uint32_t hash,
+		      bool children)
+{
+	return a->hash == hash && a->tag == e->tag && a->children == children && a->n == e->specs.len &&
+	       (!a->n || !memcmp(&e->abbrev_specs.data[a->first], e->specs.data,
+				 a->n * sizeof(*e->specs.data)));
+}
+
+/* The code of the pending entry's abbreviation; 0 when memory is out. */
+static uint32_t abbrev_code(struct wdx_emit *e, bool children)
+{
+	if (!slots_grow(&e->abbrev_slots, &e->nabbrev_slots, e->abbrevs.len, hash_abbrev_at, e))
+		return 0;
+	uint32_t hash = hash_abbrev(e->specs.data, e->specs.len, e->tag, children);
+	size_t at = hash & (e->nabbrev_slots - 1);
+
+	for (; e->abbrev_slots[at]; at = (at + 1) & (e->nabbrev_slots - 1))
+		if (abbrev_is(e, &e->abbrevs.data[e->abbrev_slots[at] - 1], hash, children))
+			return e->abbrev_slots[at];
+	struct wdx_out_abbrev *a = wdx_vec_push(&e->abbrevs);
+
+	if (!a || !wdx_vec_reserve(&e->abbrev_specs, e->specs.len))
+		return 0;
+	*a = (struct wdx_out_abbrev){hash, (uint32_t)e->abbrev_specs.len, (uint32_t)e->specs.len, e->tag,
+				     children};
+	if (e->specs.len)
+		memcpy(e->abbrev_specs.data + e->abbrev_specs.len, e->specs.data,
+		       e->specs.len * sizeof(*e->specs.data));
+	e->abbrev_specs.len += e->specs.len;
+	e->abbrev_slots[at] = (uint32_t)e->abbrevs.len;
+	return (uint32_t)e->abbrevs.len;
+}
+
+static void add_patch(struct wdx_emit *e, struct wdx_patch p)
+{
+	struct wdx_patch *slot = wdx_vec_push(&e->patches);
+
+	if (slot)
+		*slot = p;
+	else
+		wdx_emit_latch(e, &wdx_nomem);
+}
+
+static void flush(struct wdx_emit *e, bool children)
+{
+	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+
+	if (!e->pending)
+		return;
+	e->pending = false;
+	uint32_t code = abbrev_code(e, children);
+
+	if (!code) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return;
+	}
+	if (e->id < e->offsets.len)
+		e->offsets.data[e->id] = (uint32_t)b->len;
+	wdx_buf_uleb(b, code);
+	for (size_t i = 0; i < e->vpatches.len; i++) {
+		struct wdx_patch p = e->vpatches.data[i];
+
+		p.at += (uint32_t)b->len;
+		add_patch(e, p);
+	}
+	wdx_buf_bytes(b, e->vals.data, e->vals.len);
+}
+
+void wdx_emit_die(struct wdx_emit *e, uint16_t tag, wdx_ident id)
+{
+	if (e->pending)
+		e->open.data[e->open.len - 1] = 1;
+	flush(e, true);
+	uint8_t *open = wdx_vec_push(&e->open);
+
+	if (!open) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return;
+	}
+	*open = 0;
+	e->pending = true;
+	e->tag = tag;
+	e->id = id;
+	e->specs.len = e->vpatches.len = 0;
+	wdx_buf_reset(&e->vals);
+	e->depth++;
+}
+
+void wdx_emit_die_end(struct wdx_emit *e)
+{
+	if (!e->open.len) {
+		if (!e->err)
+			wdx_emit_fail(e, "internal: an entry ended that was never begun");
+		return;
+	}
+	bool children = e->open.data[--e->open.len];
+
+	flush(e, false);
+	if (children)
+		wdx_buf_u8(&e->out[WDX_OUT_INFO], 0);
+	e->depth--;
+}
+
+wdx_ident wdx_ident_new(struct wdx_emit *e)
+{
+	uint32_t *o = wdx_vec_push(&e->offsets);
+
+	if (!o) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return WDX_NO_IDENT;
+	}
+	*o = UINT32_MAX;
+	return (wdx_ident)(e->offsets.len - 1);
+}
+
+/* ---- attributes ------------------------------------------------------------------------------- */
+
+void wdx_build_spec(struct wdx_emit *e, unsigned at, unsigned form)
+{
+	struct wdx_out_spec *s = wdx_vec_push(&e->specs);
+
+	if (!s)
+		wdx_emit_latch(e, &wdx_nomem);
+	else
+		*s = (struct wdx_out_spec){(uint16_t)at, (uint16_t)form};
+}
+
+void wdx_emit_uint(struct wdx_emit *e, uint16_t at, uint64_t v)
+{
+	wdx_build_spec(e, at, DW_FORM_udata);
+	wdx_buf_uleb(&e->vals, v);
+}
+
+void wdx_emit_sint(struct wdx_emit *e, uint16_t at, int64_t v)
+{
+	wdx_build_spec(e, at, DW_FORM_sdata);
+	wdx_buf_sleb(&e->vals, v);
+}
+
+void wdx_emit_flag(struct wdx_emit *e, uint16_t at)
+{
+	wdx_build_spec(e, at, DW_FORM_flag_present);
+}
+
+void wdx_emit_string(struct wdx_emit *e, uint16_t at, const char *s)
+{
+	if (strlen(s) < 4) {
+		wdx_build_spec(e, at, DW_FORM_string);
+		wdx_buf_str(&e->vals, s);
+		return;
+	}
+	wdx_build_spec(e, at, DW_FORM_strp);
+	wdx_buf_u32(&e->vals, wdx_build_str(e, &e->strs, s));
+}
+
+void wdx_emit_block(struct wdx_emit *e, uint16_t at, const void *p, size_t n)
+{
+	wdx_build_spec(e, at, DW_FORM_block);
+	wdx_buf_uleb(&e->vals, n);
+	wdx_buf_bytes(&e->vals, p, n);
+}
+
+static bool in_this_unit(const struct wdx_emit *e, wdx_ident id)
+{
+	if (id >= e->in->dies.len)
+		return id >= e->first_new;
+	return e->unit && id >= e->unit->die && id - e->unit->die < e->unit->ndies;
+}
+
+void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id)
+{
+	bool local = in_this_unit(e, id);
+	struct wdx_patch *p = wdx_vec_push(&e->vpatches);
+
+	if (!p) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return;
+	}
+	*p = (struct wdx_patch){WDX_OUT_INFO, local ? WDX_PATCH_UNIT4 : WDX_PATCH_INFO4,
+				(uint32_t)e->vals.len, e->unit_start, id};
+	wdx_build_spec(e, at, local ? DW_FORM_ref4 : DW_FORM_ref_addr);
+	wdx_buf_u32(&e->vals, 0);
+}
+
+void wdx_build_addr_value(struct wdx_emit *e, uint64_t v)
+{
+	wdx_buf_uint(&e->vals, v, e->address_size);
+}
+
+void wdx_emit_addr(struct wdx_emit *e, uint16_t at, uint64_t address)
+{
+	wdx_build_spec(e, at, DW_FORM_addr);
+	wdx_build_addr_value(e, address);
+}
+
+/* ---- lists ------------------------------------------------------------------------------------ */
+
+/* The section of lists for this unit's version, its one table begun when it is new. */
+static struct wdx_buf *list_buf(struct wdx_emit *e, enum wdx_out v5, enum wdx_out v4)
+{
+	struct wdx_buf *b = &e->out[e->version >= 5 ? v5 : v4];
+
+	if (e->version >= 5 && !b->len)
+		wdx_write_list_header(b, (uint8_t)e->address_size);
+	return b;
+}
+
+void wdx_build_ranges(struct wdx_emit *e, uint16_t at, const struct wdx_range *r, size_t n)
+{
+	struct wdx_buf *b = list_buf(e, WDX_OUT_RNGLISTS, WDX_OUT_RANGES);
+
+	wdx_build_spec(e, at, DW_FORM_sec_offset);
+	wdx_buf_u32(&e->vals, (uint32_t)b->len);
+	for (size_t i = 0; i < n; i++)
+		if (!wdx_write_range_entry(b, (uint16_t)e->version, (uint8_t)e->address_size, e->base,
+					   r[i].lo, r[i].hi))
+			wdx_emit_fail(e, "a range list holds an empty range or one outside the address space");
+	wdx_write_range_end(b, (uint16_t)e->version, (uint8_t)e->address_size);
+}
+
+void wdx_emit_pcs(struct wdx_emit *e, const struct wdx_range *r, size_t n)
+{
+	bool top = e->depth == 1;
+
+	if (top && n) {
+		wdx_emit_addr(e, DW_AT_low_pc, e->base);
+		wdx_build_ranges(e, DW_AT_ranges, r, n);
+	} else if (n == 1) {
+		wdx_emit_addr(e, DW_AT_low_pc, r->lo);
+		wdx_build_spec(e, DW_AT_high_pc, DW_FORM_udata);
+		wdx_buf_uleb(&e->vals, r->hi - r->lo);
+	} else if (n) {
+		wdx_build_ranges(e, DW_AT_ranges, r, n);
+	}
+}
+
+/* Appends an expression's bytes to a section or to the pending values; its references follow. */
+static void append_expr(struct wdx_emit *e, const struct wdx_expr *x, struct wdx_buf *b, bool to_vals,
+			enum wdx_out out)
+{
+	for (uint32_t i = 0; i < x->nfix; i++) {
+		struct wdx_patch p = e->xfixes.data[x->fix + i];
+
+		p.out = (uint8_t)out;
+		p.at += (uint32_t)b->len;
+		if (!to_vals) {
+			add_patch(e, p);
+			continue;
+		}
+		struct wdx_patch *slot = wdx_vec_push(&e->vpatches);
+
+		if (slot)
+			*slot = p;
+		else
+			wdx_emit_latch(e, &wdx_nomem);
+	}
+	wdx_buf_bytes(b, e->xbytes.data + x->start, x->end - x->start);
+}
+
+void wdx_emit_expr(struct wdx_emit *e, uint16_t at, const struct wdx_expr *x)
+{
+	wdx_build_spec(e, at, DW_FORM_exprloc);
+	wdx_buf_uleb(&e->vals, x->end - x->start);
+	append_expr(e, x, &e->vals, true, WDX_OUT_INFO);
+}
+
+void wdx_emit_loclist(struct wdx_emit *e, uint16_t at, const struct wdx_expr_loc *l, size_t n)
+{
+	enum wdx_out out = e->version >= 5 ? WDX_OUT_LOCLISTS : WDX_OUT_LOC;
+	struct wdx_buf *b = list_buf(e, WDX_OUT_LOCLISTS, WDX_OUT_LOC);
+	uint16_t version = (uint16_t)e->version;
+	uint8_t size = (uint8_t)e->address_size;
+
+	wdx_build_spec(e, at, DW_FORM_sec_offset);
+	wdx_buf_u32(&e->vals, (uint32_t)b->len);
+	for (size_t i = 0; i < n; i++) {
+		size_t bytes = l[i].expr->end - l[i].expr->start;
+		size_t pos = l[i].whole ? wdx_write_loc_default(b, version, bytes)
+					: wdx_write_loc_entry(b, version, size, e->base, l[i].lo, l[i].hi,
+							      bytes);
+		if (pos == WDX_NOT_WRITTEN) {
+			if (!l[i].whole)
+				wdx_emit_fail(e, "a location list holds an entry that cannot be written");
+			continue;
+		}
+		append_expr(e, l[i].expr, b, false, out);
+	}
+	wdx_write_loc_end(b, version, size);
+}
+
+/* ---- expressions ------------------------------------------------------------------------------ */
+
+struct wdx_expr *wdx_expr_begin(struct wdx_emit *e)
+{
+	static struct wdx_expr nowhere; /* never written through: see `e` tested below */
+	struct wdx_expr *x = wdx_arena_calloc(&e->xarena, 1, sizeof(*x));
+
+	if (!x) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return &nowhere;
+	}
+	x->e = e;
+	x->start = x->end = (uint32_t)e->xbytes.len;
+	x->fix = (uint32_t)e->xfixes.len;
+	return x;
+}
+
+static struct wdx_buf *xbuf(struct wdx_expr *x)
+{
+	static struct wdx_buf sink = {.failed = true};
+
+	return x->e ? &x->e->xbytes : &sink;
+}
+
+static void xdone(struct wdx_expr *x)
+{
+	if (x->e)
+		x->end = (uint32_t)x->e->xbytes.len;
+}
+
+void wdx_expr_op(struct wdx_expr *x, uint8_t code)
+{
+	wdx_buf_u8(xbuf(x), code);
+	xdone(x);
+}
+
+void wdx_expr_op_uint(struct wdx_expr *x, uint8_t code, uint64_t v)
+{
+	wdx_buf_u8(xbuf(x), code);
+	wdx_buf_uleb(xbuf(x), v);
+	xdone(x);
+}
+
+void wdx_expr_op_sint(struct wdx_expr *x, uint8_t code, int64_t v)
+{
+	wdx_buf_u8(xbuf(x), code);
+	wdx_buf_sleb(xbuf(x), v);
+	xdone(x);
+}
+
+void wdx_expr_const(struct wdx_expr *x, uint64_t v)
+{
+	struct wdx_buf *b = xbuf(x);
+	static const struct {
+		uint8_t code, size;
+	} forms[] = {{DW_OP_const1u, 1}, {DW_OP_const2u, 2}, {DW_OP_const4u, 4}, {DW_OP_const8u, 8}};
+
+	if (v < 32) {
+		wdx_expr_op(x, (uint8_t)(DW_OP_lit0 + v));
+		return;
+	}
+	unsigned i = v <= UINT8_MAX ? 0 : v <= UINT16_MAX ? 1 : v <= UINT32_MAX ? 2 : 3;
+
+	wdx_buf_u8(b, forms[i].code);
+	wdx_buf_uint(b, v, forms[i].size);
+	xdone(x);
+}
+
+void wdx_expr_addr(struct wdx_expr *x, uint64_t address)
+{
+	wdx_buf_u8(xbuf(x), DW_OP_addr);
+	wdx_buf_uint(xbuf(x), address, x->e ? x->e->address_size : 8);
+	xdone(x);
+}
+
+void wdx_expr_raw(struct wdx_expr *x, const void *p, size_t n)
+{
+	wdx_buf_bytes(xbuf(x), p, n);
+	xdone(x);
+}
+
+size_t wdx_expr_size(const struct wdx_expr *x)
+{
+	return x->end - x->start;
+}
+
+bool wdx_expr_equal(const struct wdx_expr *a, const struct wdx_expr *b)
+{
+	size_t n = wdx_expr_size(a);
+
+	if (!a->e || a->e != b->e || n != wdx_expr_size(b) || a->nfix != b->nfix)
+		return false;
+	for (uint32_t i = 0; i < a->nfix; i++)
+		if (a->e->xfixes.data[a->fix + i].id != a->e->xfixes.data[b->fix + i].id)
+			return false;
+	return !n || !memcmp(a->e->xbytes.data + a->start, a->e->xbytes.data + b->start, n);
+}
+
+static bool add_fix(struct wdx_expr *x, enum wdx_patch_kind kind, wdx_ident id)
+{
+	struct wdx_patch *p = x->e ? wdx_vec_push(&x->e->xfixes) : NULL;
+
+	if (!p)
+		return false;
+	*p = (struct wdx_patch){WDX_OUT_INFO, (uint8_t)kind, (uint32_t)x->e->xbytes.len - x->start,
+				x->e->unit_start, id};
+	x->nfix++;
+	return true;
+}
+
+/* Operations that refer to an entry, and what stands around the reference. */
+static bool copy_ref_op(struct wdx_expr *x, const struct wdx_op *op, wdx_ident id)
+{
+	struct wdx_buf *b = xbuf(x);
+	bool fixed = op->code == DW_OP_call4 || op->code == DW_OP_call2;
+	enum wdx_patch_kind kind = op->ref_global ? WDX_PATCH_INFO4
+				   : fixed	  ? WDX_PATCH_UNIT4
+						  : WDX_PATCH_ULEB4;
+
+	/* call2's two bytes may not reach any more */
+	wdx_buf_u8(b, op->code == DW_OP_call2 ? DW_OP_call4 : op->code);
+	for (unsigned i = 0; i < op->nargs; i++) {
+		bool is_signed = op->code == DW_OP_implicit_pointer || op->code == DW_OP_GNU_implicit_pointer;
+
+		if (i + 1u == op->ref) {
+			if (!add_fix(x, kind, id))
+				return false;
+			if (kind == WDX_PATCH_ULEB4)
+				wdx_buf_uleb_padded(b, 0, 4);
+			else
+				wdx_buf_u32(b, 0);
+		} else if (is_signed) {
+			wdx_buf_sleb(b, (int64_t)op->arg[i]);
+		} else if (op->code == DW_OP_deref_type || op->code == DW_OP_GNU_deref_type ||
+			   op->code == DW_OP_xderef_type) {
+			wdx_buf_u8(b, (uint8_t)op->arg[i]);
+		} else {
+			wdx_buf_uleb(b, op->arg[i]);
+		}
+	}
+	if (op->code == DW_OP_const_type || op->code == DW_OP_GNU_const_type) {
+		wdx_buf_u8(b, (uint8_t)op->data_size);
+		wdx_buf_bytes(b, op->data, op->data_size);
+	}
+	xdone(x);
+	return true;
+}
+
+/* Addresses are re-encoded in the output's size; indices into .debug_addr are resolved. */
+static bool copy_plain_op(struct wdx_expr *x, const struct wdx_cursor *c, const struct wdx_op *op)
+{
+	uint64_t address;
+
+	if (op->code == DW_OP_addr) {
+		wdx_expr_addr(x, op->arg[0]);
+		return true;
+	}
+	if (op->code == DW_OP_addrx || op->code == DW_OP_GNU_addr_index) {
+		if (!wdx_resolve_addrx(c, op->arg[0], &address))
+			return false;
+		wdx_expr_addr(x, address);
+		return true;
+	}
+	if (op->code == DW_OP_constx || op->code == DW_OP_GNU_const_index) {
+		if (!wdx_resolve_addrx(c, op->arg[0], &address))
+			return false;
+		wdx_expr_const(x, address);
+		return true;
+	}
+	wdx_expr_raw(x, op->bytes, op->size);
+	return true;
+}
+
+bool wdx_expr_copy(struct wdx_expr *x, const struct wdx_cursor *c, const struct wdx_op *op)
+{
+	if (!op->ref)
+		return copy_plain_op(x, c, op);
+	uint64_t offset = op->arg[op->ref - 1] + (op->ref_global ? 0 : c->unit->offset);
+	wdx_ident id = wdx_ident_of(c, offset);
+
+	return id != WDX_NO_IDENT && copy_ref_op(x, op, id);
+}
+
+/* ---- line tables ------------------------------------------------------------------------------ */
+
+static uint32_t line_str(void *arg, const char *s)
+{
+	struct wdx_emit *e = arg;
+
+	return wdx_build_str(e, &e->line_strs, s);
+}
+
+static const char *unit_string(const struct wdx_emit *e, unsigned at)
+{
+	struct wdx_decoded d;
+	const struct wdx_attr *a;
+
+	if (!e->unit || wdx_decode_die(e->in, e->unit, e->unit->first_die, &d))
+		return NULL;
+	a = wdx_die_attr(&d.die, at);
+	return a && a->class == WDX_CLASS_STRING ? (const char *)a->data : NULL;
+}
+
+void wdx_emit_line_header(struct wdx_emit *e, const struct wdx_line_table *t)
+{
+	struct wdx_line_options o = {.version = (uint16_t)(e->version >= 5 ? 5 : 4),
+				     .address_size = (uint8_t)e->address_size,
+				     .name = unit_string(e, DW_AT_name),
+				     .comp_dir = unit_string(e, DW_AT_comp_dir),
+				     .line_str = line_str,
+				     .arg = e};
+
+	wdx_build_line_end(e);
+	e->line_offset = (uint32_t)e->out[WDX_OUT_LINE].len;
+	e->line_open = true;
+	wdx_line_begin(&e->line, &e->out[WDX_OUT_LINE], t, &o);
+}
+
+void wdx_emit_row(struct wdx_emit *e, const struct wdx_row *row)
+{
+	wdx_line_row(&e->line, row);
+}
+
+void wdx_build_line_end(struct wdx_emit *e)
+{
+	if (!e->line_open)
+		return;
+	e->line_open = false;
+	wdx_line_end(&e->line);
+	if (e->line.failed)
+		wdx_emit_fail(e, e->line.failed);
+}
+
+void wdx_emit_stmt_list(struct wdx_emit *e)
+{
+	wdx_build_spec(e, DW_AT_stmt_list, DW_FORM_sec_offset);
+	wdx_buf_u32(&e->vals, e->line_offset);
+}
+
+void wdx_emit_frames(struct wdx_emit *e, const void *p, size_t n)
+{
+	wdx_buf_bytes(&e->out[WDX_OUT_FRAME], p, n);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+static void apply(struct wdx_emit *e, const struct wdx_patch *p)
+{
+	uint32_t target = p->id < e->offsets.len ? e->offsets.data[p->id] : UINT32_MAX;
+
+	if (target == UINT32_MAX) {
+		wdx_emit_fail(e, "internal: a reference to an entry that was kept but never written");
+		return;
+	}
+	if (p->kind != WDX_PATCH_INFO4)
+		target -= p->unit;
+	if (p->kind != WDX_PATCH_ULEB4)
+		wdx_buf_patch(&e->out[p->out], p->at, target, 4);
+	else if (target >> 28)
+		wdx_emit_fail(e, "an expression refers to an entry 256 MiB into its unit");
+	else
+		wdx_buf_patch_uleb(&e->out[p->out], p->at, target, 4);
+}
+
+static void finish_list(struct wdx_buf *b)
+{
+	if (b->len)
+		wdx_write_list_length(b, 0);
+}
+
+struct wdx_error *wdx_build_finish(struct wdx_emit *e)
+{
+	for (int i = 0; i < WDX_OUT_COUNT; i++) {
+		if (e->out[i].failed)
+			wdx_emit_latch(e, &wdx_nomem);
+		else if (e->out[i].len > UINT32_MAX)
+			wdx_emit_fail(e, "an output section exceeds 4 GiB");
+	}
+	for (size_t i = 0; i < e->patches.len && !e->err; i++)
+		apply(e, &e->patches.data[i]);
+	finish_list(&e->out[WDX_OUT_LOCLISTS]);
+	finish_list(&e->out[WDX_OUT_RNGLISTS]);
+	struct wdx_error *err = e->err;
+
+	e->err = NULL;
+	return err;
+}

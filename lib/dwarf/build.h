@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * The builder: output sections in work.  The emitters of wdx_pass.h are its public half.
+ *
+ * An entry's header can be written only when its attributes are known and whether it has children,
+ * so the innermost entry is pending: its forms and values are collected, and flushed when a child
+ * begins or it ends.  References are written as zeros and patched at the end of the run.
+ */
+#ifndef WDX_DWARF_BUILD_H
+#define WDX_DWARF_BUILD_H
+
+#include "dwarf/encode.h"
+#include "dwarf/input.h"
+
+enum wdx_out {
+	WDX_OUT_INFO,
+	WDX_OUT_ABBREV,
+	WDX_OUT_STR,
+	WDX_OUT_LINE,
+	WDX_OUT_LINE_STR,
+	WDX_OUT_LOCLISTS,
+	WDX_OUT_RNGLISTS,
+	WDX_OUT_LOC,
+	WDX_OUT_RANGES,
+	WDX_OUT_FRAME,
+	WDX_OUT_MACRO,
+	WDX_OUT_MACINFO,
+	WDX_OUT_COUNT
+};
+
+enum wdx_patch_kind {
+	WDX_PATCH_UNIT4, /* 4 bytes, relative to the unit */
+	WDX_PATCH_INFO4, /* 4 bytes, relative to .debug_info */
+	WDX_PATCH_ULEB4, /* ULEB128 padded to 4 bytes, relative to the unit */
+};
+
+struct wdx_patch {
+	uint8_t out, kind;
+	uint32_t at, unit; /* unit: offset of the unit in .debug_info */
+	wdx_ident id;
+};
+
+struct wdx_out_spec {
+	uint16_t name, form;
+};
+
+struct wdx_out_abbrev {
+	uint32_t hash, first, n; /* specs */
+	uint16_t tag;
+	bool children;
+};
+
+struct wdx_expr {
+	struct wdx_emit *e;
+	uint32_t start, end;   /* in wdx_emit.xbytes */
+	uint32_t fix, nfix;    /* in wdx_emit.xfixes; their `at` is relative to start */
+};
+
+struct wdx_strings { /* strings appended to an output section: a hash table of offsets */
+	uint32_t *slots;
+	size_t nslots, n;
+	enum wdx_out out;
+};
+
+struct wdx_emit {
+	struct wdx_input *in;
+	const struct wdx_pass_config *config;
+	struct wdx_buf out[WDX_OUT_COUNT];
+	struct wdx_error *err; /* the first */
+	WDX_VEC(uint32_t) offsets; /* of each identity in the output; UINT32_MAX: not written */
+	WDX_VEC(struct wdx_patch) patches;
+	struct wdx_strings strs, line_strs;
+
+	/* the unit in work */
+	const struct wdx_in_unit *unit; /* of the input; NULL: the visitor's own */
+	unsigned version, address_size;
+	uint32_t unit_start, first_new; /* first identity made in this unit */
+	size_t abbrev_at;		/* of the abbreviation offset in its header */
+	uint64_t base;
+	unsigned depth;
+	WDX_VEC(struct wdx_out_abbrev) abbrevs;
+	WDX_VEC(struct wdx_out_spec) abbrev_specs;
+	uint32_t *abbrev_slots;
+	size_t nabbrev_slots;
+	WDX_VEC(uint8_t) open; /* a byte per open entry: it has children */
+	struct wdx_line_writer line;
+	uint32_t line_offset;
+	bool line_open;
+
+	/* the pending entry */
+	bool pending;
+	uint16_t tag;
+	wdx_ident id;
+	WDX_VEC(struct wdx_out_spec) specs;
+	struct wdx_buf vals;
+	WDX_VEC(struct wdx_patch) vpatches; /* at: in vals */
+
+	/* expressions of this unit */
+	struct wdx_buf xbytes;
+	WDX_VEC(struct wdx_patch) xfixes;
+	struct wdx_arena xarena;
+};
+
+struct wdx_error *wdx_emit_init(struct wdx_emit *e, struct wdx_input *in,
+				const struct wdx_pass_config *config);
+void wdx_emit_deinit(struct wdx_emit *e);
+
+/* Begins the output of an input unit, its type and (of type units) signature kept. */
+void wdx_build_unit(struct wdx_emit *e, const struct wdx_in_unit *u, unsigned version,
+		    unsigned address_size);
+
+/* Applies the patches; afterwards the sections are complete. */
+struct wdx_error *wdx_build_finish(struct wdx_emit *e);
+
+/* Latches an error (consumed). */
+void wdx_emit_latch(struct wdx_emit *e, struct wdx_error *err);
+
+/* Ends the unit's line table when one is open. */
+void wdx_build_line_end(struct wdx_emit *e);
+
+/* An attribute with this form whose value the caller appends to e->vals. */
+void wdx_build_spec(struct wdx_emit *e, unsigned at, unsigned form);
+
+/* Offset of s in an output string section, appended when new. */
+uint32_t wdx_build_str(struct wdx_emit *e, struct wdx_strings *t, const char *s);
+
+void wdx_build_addr_value(struct wdx_emit *e, uint64_t v);
+
+/* Whole list attributes; `l` may hold one entry that is whole. */
+void wdx_build_ranges(struct wdx_emit *e, uint16_t at, const struct wdx_range *r, size_t n);
+
+#endif

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The attributes of an entry: their events, and the faithful copy of what no callback took. */
+#include "dwarf/pass.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static bool has_visitor_verdict(struct wdx_pass *p, enum wdx_verdict v)
+{
+	if (v == WDX_FAIL && !p->emit.err)
+		wdx_emit_fail(&p->emit, "the visitor failed");
+	return v != WDX_COPY;
+}
+
+/* ---- plain attributes ------------------------------------------------------------------------- */
+
+static void copy_constant(struct wdx_emit *e, const struct wdx_attr *a)
+{
+	static const struct {
+		uint16_t form, size;
+	} fixed[] = {{DW_FORM_data1, 1}, {DW_FORM_data2, 2}, {DW_FORM_data4, 4}, {DW_FORM_data8, 8}};
+
+	if (a->form == DW_FORM_data16) {
+		if (e->version < 5) {
+			wdx_emit_block(e, a->name, a->data, a->size);
+			return;
+		}
+		wdx_build_spec(e, a->name, DW_FORM_data16);
+		wdx_buf_bytes(&e->vals, a->data, a->size);
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		if (a->form != fixed[i].form)
+			continue;
+		wdx_build_spec(e, a->name, a->form);
+		wdx_buf_uint(&e->vals, a->value, fixed[i].size);
+		return;
+	}
+	if (a->form == DW_FORM_udata || (a->form == DW_FORM_implicit_const && (int64_t)a->value >= 0))
+		wdx_emit_uint(e, a->name, a->value);
+	else
+		wdx_emit_sint(e, a->name, (int64_t)a->value);
+}
+
+static void copy_string(struct wdx_emit *e, const struct wdx_attr *a)
+{
+	if (a->form == DW_FORM_strp || (a->form == DW_FORM_line_strp && e->version >= 5)) {
+		wdx_build_spec(e, a->name, a->form);
+		wdx_buf_u32(&e->vals, (uint32_t)a->value);
+	} else if (a->form == DW_FORM_string) {
+		wdx_build_spec(e, a->name, DW_FORM_string);
+		wdx_buf_str(&e->vals, (const char *)a->data);
+	} else {
+		wdx_emit_string(e, a->name, (const char *)a->data);
+	}
+}
+
+static void copy_flag(struct wdx_emit *e, const struct wdx_attr *a)
+{
+	if (a->value) {
+		wdx_emit_flag(e, a->name);
+		return;
+	}
+	wdx_build_spec(e, a->name, DW_FORM_flag);
+	wdx_buf_u8(&e->vals, 0);
+}
+
+/* Version 4 tables count files from 1: see file_shift in encode.h. */
+static bool is_file_number(unsigned at)
+{
+	return at == DW_AT_decl_file || at == DW_AT_call_file;
+}
+
+static void copy_ranges(struct wdx_pass *p, const struct wdx_attr *a);
+
+void wdx_emit_attr(struct wdx_emit *e, const struct wdx_cursor *c, const struct wdx_attr *a)
+{
+	struct wdx_pass *p = (struct wdx_pass *)c->pass;
+	wdx_ident id;
+
+	switch (a->class) {
+	case WDX_CLASS_ADDRESS:
+		wdx_emit_addr(e, a->name, a->value);
+		return;
+	case WDX_CLASS_BLOCK:
+		wdx_emit_block(e, a->name, a->data, a->size);
+		return;
+	case WDX_CLASS_CONSTANT:
+		if (is_file_number(a->name) && c->unit->version >= 5 && e->version < 5)
+			wdx_emit_uint(e, a->name, a->value + 1);
+		else
+			copy_constant(e, a);
+		return;
+	case WDX_CLASS_FLAG:
+		copy_flag(e, a);
+		return;
+	case WDX_CLASS_STRING:
+		copy_string(e, a);
+		return;
+	case WDX_CLASS_REF:
+		id = wdx_ident_of(c, a->value);
+		if (id == WDX_NO_IDENT)
+			wdx_pass_lost(p, WDX_LOST_REF, NULL);
+		else
+			wdx_emit_ref(e, a->name, id);
+		return;
+	case WDX_CLASS_REF_SIG:
+		wdx_build_spec(e, a->name, DW_FORM_ref_sig8);
+		wdx_buf_u64(&e->vals, a->value);
+		return;
+	case WDX_CLASS_RANGES:
+		copy_ranges(p, a);
+		return;
+	default:
+		wdx_pass_lost(p, WDX_LOST_ATTR, "an attribute of a form that cannot be copied");
+	}
+}
+
+/* ---- ranges ----------------------------------------------------------------------------------- */
+
+static bool list_addrx(void *arg, uint64_t index, uint64_t *out)
+{
+	const struct wdx_pass *p = arg;
+
+	return wdx_unit_addrx(p->in, p->unit, index, out);
+}
+
+static struct wdx_list_ctx list_ctx(struct wdx_pass *p, enum wdx_sec v5, enum wdx_sec v4)
+{
+	const struct wdx_debug_section *s = &p->in->sec[p->unit->pub.version >= 5 ? v5 : v4];
+
+	return (struct wdx_list_ctx){&p->unit->pub, s->data, s->size, list_addrx, p};
+}
+
+static bool read_ranges(struct wdx_pass *p, uint64_t offset)
+{
+	struct wdx_list_ctx ctx = list_ctx(p, WDX_SEC_RNGLISTS, WDX_SEC_RANGES);
+	const char *why;
+
+	if (wdx_read_ranges(&ctx, offset, &p->ranges, &why))
+		return true;
+	wdx_pass_lost(p, WDX_LOST_LIST, why);
+	return false;
+}
+
+static void copy_ranges(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	p->ranges.len = 0;
+	if (read_ranges(p, a->value))
+		wdx_build_ranges(&p->emit, a->name, p->ranges.data, p->ranges.len);
+}
+
+static bool is_pcs(unsigned at)
+{
+	return at == DW_AT_low_pc || at == DW_AT_high_pc || at == DW_AT_ranges;
+}
+
+/* low_pc to high_pc (an address, or the length from version 4 on), or the range list. */
+static bool collect_pcs(struct wdx_pass *p)
+{
+	const struct wdx_die *die = p->cursor.die;
+	const struct wdx_attr *lo = wdx_die_attr(die, DW_AT_low_pc);
+	const struct wdx_attr *hi = wdx_die_attr(die, DW_AT_high_pc);
+	const struct wdx_attr *list = wdx_die_attr(die, DW_AT_ranges);
+
+	p->ranges.len = 0;
+	if (list)
+		return list->class == WDX_CLASS_RANGES && read_ranges(p, list->value);
+	if (!lo || !hi)
+		return true;
+	struct wdx_range *r = wdx_vec_push(&p->ranges);
+
+	if (!r) {
+		wdx_emit_latch(&p->emit, &wdx_nomem);
+		return false;
+	}
+	*r = (struct wdx_range){lo->value,
+				hi->class == WDX_CLASS_ADDRESS ? hi->value : lo->value + hi->value};
+	if (r->hi <= r->lo || wdx_is_tombstone(r->lo, p->unit->pub.address_size))
+		p->ranges.len = 0;
+	return true;
+}
+
+void wdx_die_pcs(const struct wdx_cursor *c, const struct wdx_range **r, size_t *n)
+{
+	struct wdx_pass *p = (struct wdx_pass *)c->pass;
+
+	if (!collect_pcs(p))
+		p->ranges.len = 0;
+	*r = p->ranges.data;
+	*n = p->ranges.len;
+}
+
+static bool visit_pcs(struct wdx_pass *p)
+{
+	if (!p->v->pcs)
+		return false;
+	if (!collect_pcs(p))
+		p->ranges.len = 0;
+	return has_visitor_verdict(p, p->v->pcs(&p->cursor, p->ranges.data, p->ranges.len, &p->emit,
+						p->config->arg));
+}
+
+/* ---- locations -------------------------------------------------------------------------------- */
+
+static bool decode(struct wdx_pass *p, const struct wdx_loc *l, size_t *n)
+{
+	const char *why;
+
+	p->ops.len = 0;
+	if (!wdx_vec_reserve(&p->ops, l->size + 1)) {
+		wdx_emit_latch(&p->emit, &wdx_nomem);
+		return false;
+	}
+	if (wdx_decode_expr(&p->unit->pub, l->expr, l->size, p->ops.data, l->size, n, &why))
+		return true;
+	wdx_pass_lost(p, WDX_LOST_EXPR, why);
+	return false;
+}
+
+static bool copy_op(struct wdx_pass *p, const struct wdx_op *op, struct wdx_expr *x)
+{
+	if (p->v->op) {
+		enum wdx_verdict v = p->v->op(&p->cursor, op, x, p->config->arg);
+
+		if (has_visitor_verdict(p, v))
+			return v == WDX_DONE;
+	}
+	if (wdx_expr_copy(x, &p->cursor, op))
+		return true;
+	wdx_pass_lost(p, WDX_LOST_REF, NULL);
+	return false;
+}
+
+static const struct wdx_expr *copy_expr(struct wdx_pass *p, const struct wdx_loc *l)
+{
+	size_t n;
+
+	if (!decode(p, l, &n))
+		return NULL;
+	struct wdx_expr *x = wdx_expr_begin(&p->emit);
+
+	for (size_t i = 0; i < n; i++)
+		if (!copy_op(p, &p->ops.data[i], x))
+			return NULL;
+	return x;
+}
+
+static void copy_loclist(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	p->out_locs.len = 0;
+	for (size_t i = 0; i < p->locs.len; i++) {
+		const struct wdx_loc *l = &p->locs.data[i];
+		const struct wdx_expr *x = copy_expr(p, l);
+		struct wdx_expr_loc *o = x ? wdx_vec_push(&p->out_locs) : NULL;
+
+		if (o)
+			*o = (struct wdx_expr_loc){l->lo, l->hi, l->whole, x};
+		else if (x)
+			wdx_emit_latch(&p->emit, &wdx_nomem);
+	}
+	wdx_emit_loclist(&p->emit, a->name, p->out_locs.data, p->out_locs.len);
+}
+
+static bool collect_locs(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	const char *why;
+
+	p->locs.len = 0;
+	if (a->class == WDX_CLASS_LOCLIST) {
+		struct wdx_list_ctx ctx = list_ctx(p, WDX_SEC_LOCLISTS, WDX_SEC_LOC);
+
+		if (wdx_read_locs(&ctx, a->value, &p->locs, &why))
+			return true;
+		wdx_pass_lost(p, WDX_LOST_LIST, why);
+		return false;
+	}
+	struct wdx_loc *l = wdx_vec_push(&p->locs);
+
+	if (!l) {
+		wdx_emit_latch(&p->emit, &wdx_nomem);
+		return false;
+	}
+	*l = (struct wdx_loc){.whole = true, .expr = a->data, .size = a->size};
+	return true;
+}
+
+static void location(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	const struct wdx_expr *x;
+
+	if (!collect_locs(p, a))
+		return;
+	if (p->v->location &&
+	    has_visitor_verdict(p, p->v->location(&p->cursor, a, p->locs.data, p->locs.len, &p->emit,
+						  p->config->arg)))
+		return;
+	if (a->class == WDX_CLASS_LOCLIST) {
+		copy_loclist(p, a);
+		return;
+	}
+	x = copy_expr(p, p->locs.data);
+	if (x)
+		wdx_emit_expr(&p->emit, a->name, x);
+}
+
+/* ---- line tables ------------------------------------------------------------------------------ */
+
+static void copy_rows(struct wdx_pass *p, const struct wdx_line_table *t)
+{
+	wdx_emit_line_header(&p->emit, t);
+	for (size_t i = 0; i < t->nrows; i++)
+		if (!p->v->row || !has_visitor_verdict(p, p->v->row(&p->cursor, &t->rows[i], &p->emit,
+								    p->config->arg)))
+			wdx_emit_row(&p->emit, &t->rows[i]);
+}
+
+static bool write_lines(struct wdx_pass *p, uint64_t offset)
+{
+	const struct wdx_debug_section *s = p->in->sec;
+	const struct wdx_attr *dir = wdx_die_attr(p->cursor.die, DW_AT_comp_dir);
+	struct wdx_line_input in = {.line = s[WDX_SEC_LINE].data,
+				    .str = s[WDX_SEC_STR].data,
+				    .line_str = s[WDX_SEC_LINE_STR].data,
+				    .line_size = s[WDX_SEC_LINE].size,
+				    .str_size = s[WDX_SEC_STR].size,
+				    .line_str_size = s[WDX_SEC_LINE_STR].size,
+				    .big_endian = p->in->big,
+				    .address_size = p->unit->pub.address_size,
+				    .comp_dir = dir && dir->class == WDX_CLASS_STRING
+							? (const char *)dir->data
+							: NULL};
+	struct wdx_line_table t;
+	const char *warning;
+	struct wdx_error *err = wdx_read_lines(&in, offset, &p->arena, &t, &warning);
+
+	if (err) {
+		wdx_pass_lost(p, WDX_LOST_LINE, wdx_error_message(err));
+		wdx_error_destroy(err);
+		return false;
+	}
+	if (warning)
+		wdx_pass_lost(p, WDX_LOST_LINE, warning);
+	if (!p->v->lines ||
+	    !has_visitor_verdict(p, p->v->lines(&p->cursor, &t, &p->emit, p->config->arg)))
+		copy_rows(p, &t);
+	wdx_build_line_end(&p->emit);
+	return true;
+}
+
+/* Units may share a table (type units do); the visitor sees it once. */
+static void stmt_list(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	for (size_t i = 0; i < p->lines.len; i++) {
+		if (p->lines.data[i].from != a->value)
+			continue;
+		p->emit.line_offset = p->lines.data[i].to;
+		wdx_emit_stmt_list(&p->emit);
+		return;
+	}
+	if (!write_lines(p, a->value))
+		return;
+	struct wdx_moved *m = wdx_vec_push(&p->lines);
+
+	if (!m) {
+		wdx_emit_latch(&p->emit, &wdx_nomem);
+		return;
+	}
+	*m = (struct wdx_moved){a->value, p->emit.line_offset};
+	wdx_emit_stmt_list(&p->emit);
+}
+
+/* ---- macros ----------------------------------------------------------------------------------- */
+
+static bool macro_strx(void *arg, uint64_t index, const char **out)
+{
+	(void)arg, (void)index, (void)out;
+	return false;
+}
+
+static uint32_t macro_str(void *arg, const char *s)
+{
+	struct wdx_emit *e = arg;
+
+	return wdx_build_str(e, &e->strs, s);
+}
+
+/* Macros of version 4 producers may stand in .debug_macinfo; they come out as .debug_macro, in
+ * the version of the unit, which says the same (GNU extension of version 4, DWARF 5 §6.3). */
+static void macros(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	bool info = a->name == DW_AT_macro_info;
+	const struct wdx_debug_section *s = &p->in->sec[info ? WDX_SEC_MACINFO : WDX_SEC_MACRO];
+	struct wdx_macro_input in = {.data = s->data,
+				     .size = s->size,
+				     .str = p->in->sec[WDX_SEC_STR].data,
+				     .str_size = p->in->sec[WDX_SEC_STR].size,
+				     .macinfo = info,
+				     .big_endian = p->in->big,
+				     .strx = macro_strx};
+	struct wdx_emit *e = &p->emit;
+	struct wdx_macro_writer w = {.buf = &e->out[WDX_OUT_MACRO], .str = macro_str, .arg = e};
+	struct wdx_macros it;
+	struct wdx_macro m;
+	const char *why = NULL;
+
+	if (!wdx_macros_init(&it, &in, a->value, &why)) {
+		wdx_pass_lost(p, WDX_LOST_MACRO, why);
+		return;
+	}
+	uint32_t at = (uint32_t)w.buf->len;
+
+	wdx_macros_begin(&w, e->version >= 5 ? 5 : 4, e->line_offset);
+	while (wdx_macros_next(&it, &m, &why)) {
+		if (m.type == DW_MACRO_import) {
+			wdx_pass_lost(p, WDX_LOST_MACRO, "imported macro units are not followed");
+			continue;
+		}
+		if (m.type == DW_MACRO_start_file && it.version >= 5 && e->version < 5)
+			m.file++;
+		if (!p->v->macro ||
+		    !has_visitor_verdict(p, p->v->macro(&p->cursor, &m, e, p->config->arg)))
+			wdx_macros_write(&w, &m);
+	}
+	wdx_macros_end(&w);
+	if (why)
+		wdx_pass_lost(p, WDX_LOST_MACRO, why);
+	wdx_build_spec(e, e->version >= 5 ? DW_AT_macros : DW_AT_GNU_macros, DW_FORM_sec_offset);
+	wdx_buf_u32(&e->vals, at);
+}
+
+/* ---- all of them ------------------------------------------------------------------------------ */
+
+/* What only says how other attributes of the input are encoded, or where entries lie. */
+static bool is_plumbing(unsigned at)
+{
+	switch (at) {
+	case DW_AT_sibling:
+	case DW_AT_str_offsets_base:
+	case DW_AT_addr_base:
+	case DW_AT_rnglists_base:
+	case DW_AT_loclists_base:
+	case DW_AT_GNU_addr_base:
+	case DW_AT_GNU_ranges_base:
+	case DW_AT_GNU_pubnames:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void one_attr(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	if (p->v->attr && has_visitor_verdict(p, p->v->attr(&p->cursor, a, &p->emit, p->config->arg)))
+		return;
+	switch (a->class) {
+	case WDX_CLASS_EXPR:
+	case WDX_CLASS_LOCLIST:
+		location(p, a);
+		return;
+	case WDX_CLASS_LINE:
+		stmt_list(p, a);
+		return;
+	case WDX_CLASS_MACRO:
+		macros(p, a);
+		return;
+	default:
+		wdx_emit_attr(&p->emit, &p->cursor, a);
+	}
+}
+
+void wdx_pass_attrs(struct wdx_pass *p)
+{
+	const struct wdx_die *die = p->cursor.die;
+	bool pcs_seen = false, pcs_done = false;
+
+	for (size_t i = 0; i < die->nattrs && !p->emit.err; i++) {
+		const struct wdx_attr *a = &die->attrs[i];
+
+		if (is_plumbing(a->name))
+			continue;
+		if (is_pcs(a->name)) {
+			if (!pcs_seen)
+				pcs_done = visit_pcs(p);
+			pcs_seen = true;
+			if (pcs_done)
+				continue;
+		}
+		one_attr(p, a);
+	}
+}

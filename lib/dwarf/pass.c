@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The second pass over units and entries, and the run as a whole. */
+#include "dwarf/pass.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static const struct wdx_visitor identity;
+
+void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail)
+{
+	if (p->v->lost)
+		p->v->lost(&p->cursor, what, detail, p->config->arg);
+}
+
+wdx_ident wdx_ident_of(const struct wdx_cursor *c, uint64_t offset)
+{
+	const struct wdx_input *in = c->pass->in;
+	uint32_t i = wdx_die_index(in, offset);
+
+	return i == UINT32_MAX || in->dies.data[i].keep == WDX_KEPT_NOT ? WDX_NO_IDENT : i;
+}
+
+bool wdx_resolve_addrx(const struct wdx_cursor *c, uint64_t index, uint64_t *out)
+{
+	return c->pass->unit && wdx_unit_addrx(c->pass->in, c->pass->unit, index, out);
+}
+
+/* ---- entries ---------------------------------------------------------------------------------- */
+
+/* Decodes entry i again when the cursor stands elsewhere; its parents were decoded long before. */
+static bool decode_at(struct wdx_pass *p, uint32_t i)
+{
+	const char *why =
+		wdx_decode_die(p->in, p->unit, p->in->dies.data[i].offset, &p->decoded);
+
+	if (why)
+		wdx_emit_fail(&p->emit, why);
+	p->cursor.die = &p->decoded.die;
+	return !why;
+}
+
+static void close_die(struct wdx_pass *p)
+{
+	uint32_t i = p->open.data[--p->open.len];
+
+	p->cursor.depth = (unsigned)p->open.len;
+	if (p->v->die_end && decode_at(p, i))
+		p->v->die_end(&p->cursor, &p->emit, p->config->arg);
+	wdx_emit_die_end(&p->emit);
+}
+
+/* Opens entry i; false: the visitor took it, with all below it. */
+static bool open_die(struct wdx_pass *p, uint32_t i)
+{
+	bool bare = p->in->dies.data[i].keep == WDX_KEPT_BARE;
+	uint32_t *slot;
+
+	if (!decode_at(p, i))
+		return false;
+	p->cursor.depth = (unsigned)p->open.len;
+	if (p->v->die) {
+		enum wdx_verdict v = p->v->die(&p->cursor, bare, &p->emit, p->config->arg);
+
+		if (v == WDX_FAIL && !p->emit.err)
+			wdx_emit_fail(&p->emit, "the visitor failed");
+		if (v != WDX_COPY)
+			return false;
+	}
+	slot = wdx_vec_push(&p->open);
+	if (!slot) {
+		wdx_emit_latch(&p->emit, &wdx_nomem);
+		return false;
+	}
+	*slot = i;
+	wdx_emit_die(&p->emit, p->decoded.die.tag, i);
+	wdx_pass_attrs(p);
+	if (p->v->attrs_end)
+		p->v->attrs_end(&p->cursor, &p->emit, p->config->arg);
+	return true;
+}
+
+static uint32_t skip_below(const struct wdx_in_die *dies, uint32_t i, uint32_t end)
+{
+	uint32_t k = i + 1;
+
+	while (k < end && dies[k].parent != UINT32_MAX && dies[k].parent >= i)
+		k++;
+	return k;
+}
+
+static void write_entries(struct wdx_pass *p)
+{
+	const struct wdx_in_die *dies = p->in->dies.data;
+	uint32_t end = p->unit->die + p->unit->ndies;
+
+	p->open.len = 0;
+	for (uint32_t i = p->unit->die; i < end && !p->emit.err;) {
+		if (dies[i].keep == WDX_KEPT_NOT) {
+			i = skip_below(dies, i, end);
+			/* a bare entry below one that is not kept cannot be: its parents are kept too */
+			continue;
+		}
+		while (p->open.len && p->open.data[p->open.len - 1] != dies[i].parent)
+			close_die(p);
+		i = open_die(p, i) ? i + 1 : skip_below(dies, i, end);
+	}
+	while (p->open.len && !p->emit.err)
+		close_die(p);
+}
+
+/* ---- units ------------------------------------------------------------------------------------ */
+
+static bool unit_supported(const struct wdx_in_unit *u, unsigned version)
+{
+	return u->pub.type == DW_UT_compile || u->pub.type == DW_UT_partial ||
+	       u->pub.type == DW_UT_skeleton || (u->pub.type == DW_UT_type && version >= 5);
+}
+
+static void write_unit(struct wdx_pass *p, const struct wdx_in_unit *u)
+{
+	unsigned version = p->config->version ? p->config->version
+			   : u->pub.version < 4 ? 4
+						: u->pub.version;
+	unsigned size = p->config->address_size ? p->config->address_size : u->pub.address_size;
+
+	p->unit = u;
+	p->cursor = (struct wdx_cursor){.unit = &u->pub, .pass = p};
+	if (!u->ndies || p->in->dies.data[u->die].keep == WDX_KEPT_NOT)
+		return;
+	if (!unit_supported(u, version)) {
+		wdx_pass_lost(p, WDX_LOST_UNIT, "a unit of a kind that is not supported");
+		return;
+	}
+	p->emit.base = u->pub.low_pc;
+	wdx_build_unit(&p->emit, u, version, size);
+	enum wdx_verdict v =
+		p->v->unit ? p->v->unit(&p->cursor, &p->emit, p->config->arg) : WDX_COPY;
+
+	if (v == WDX_FAIL && !p->emit.err)
+		wdx_emit_fail(&p->emit, "the visitor failed");
+	write_entries(p);
+	wdx_emit_unit_end(&p->emit);
+	wdx_arena_reset(&p->arena);
+}
+
+/* ---- call frame information ------------------------------------------------------------------- */
+
+static void copy_frame(struct wdx_pass *p, const struct wdx_frame *f, size_t *cie)
+{
+	struct wdx_buf *b = &p->emit.out[WDX_OUT_FRAME];
+
+	if (f->is_cie)
+		*cie = wdx_write_cie(b, f);
+	else if (*cie == WDX_NOT_WRITTEN ||
+		 wdx_write_fde(b, *cie, f->address_size, f->lo, f->hi, f->insns, f->size) ==
+			 WDX_NOT_WRITTEN)
+		wdx_pass_lost(p, WDX_LOST_ATTR, "a frame description that cannot be written");
+}
+
+static void write_frames(struct wdx_pass *p)
+{
+	const struct wdx_debug_section *s = &p->in->sec[WDX_SEC_FRAME];
+	struct wdx_unit none = {.version = 4, .address_size = 4, .big_endian = p->in->big, .name = ""};
+	struct wdx_frames it;
+	struct wdx_frame f;
+	size_t cie = WDX_NOT_WRITTEN;
+	uint64_t cie_from = UINT64_MAX;
+	const char *why;
+
+	if (!s->size)
+		return;
+	p->unit = NULL;
+	p->cursor = (struct wdx_cursor){.unit = &none, .pass = p};
+	wdx_frames_init(&it, s->data, s->size, p->in->big, 4);
+	while (!p->emit.err && wdx_frames_next(&it, &f, &why)) {
+		if (why) {
+			wdx_pass_lost(p, WDX_LOST_ATTR, why);
+			continue;
+		}
+		if (p->v->frame &&
+		    p->v->frame(&p->cursor, &f, &p->emit, p->config->arg) != WDX_COPY)
+			continue;
+		/* an FDE of another CIE than the last: that one is written again before it */
+		if (!f.is_cie && f.cie != cie_from)
+			copy_frame(p, &it.cie, &cie);
+		copy_frame(p, &f, &cie);
+		cie_from = f.is_cie ? f.offset : f.cie;
+	}
+}
+
+/* ---- the run ---------------------------------------------------------------------------------- */
+
+static const char *const out_names[WDX_OUT_COUNT] = {
+	[WDX_OUT_INFO] = ".debug_info",		[WDX_OUT_ABBREV] = ".debug_abbrev",
+	[WDX_OUT_STR] = ".debug_str",		[WDX_OUT_LINE] = ".debug_line",
+	[WDX_OUT_LINE_STR] = ".debug_line_str", [WDX_OUT_LOCLISTS] = ".debug_loclists",
+	[WDX_OUT_RNGLISTS] = ".debug_rnglists", [WDX_OUT_LOC] = ".debug_loc",
+	[WDX_OUT_RANGES] = ".debug_ranges",	[WDX_OUT_FRAME] = ".debug_frame",
+	[WDX_OUT_MACRO] = ".debug_macro",	[WDX_OUT_MACINFO] = ".debug_macinfo",
+};
+
+/* Moves the sections' memory out of the builder. */
+static struct wdx_error *take_output(struct wdx_emit *e, struct wdx_pass_output *out)
+{
+	out->sections = calloc(WDX_OUT_COUNT, sizeof(*out->sections));
+	if (!out->sections)
+		return &wdx_nomem;
+	for (int i = 0; i < WDX_OUT_COUNT; i++) {
+		struct wdx_buf *b = &e->out[i];
+
+		if (!b->len)
+			continue;
+		out->sections[out->n++] = (struct wdx_debug_section){out_names[i], b->data, b->len};
+		memset(b, 0, sizeof(*b));
+	}
+	return NULL;
+}
+
+void wdx_pass_output_deinit(struct wdx_pass_output *out)
+{
+	for (size_t i = 0; i < out->n; i++)
+		free((void *)out->sections[i].data);
+	free(out->sections);
+	memset(out, 0, sizeof(*out));
+}
+
+static void progress(const struct wdx_pass *p, uint64_t done)
+{
+	if (p->config->progress)
+		p->config->progress(done, p->in->sec[WDX_SEC_INFO].size, p->config->progress_arg);
+}
+
+static void write_all(struct wdx_pass *p)
+{
+	struct wdx_unit none = {.version = 5, .address_size = 4, .big_endian = p->in->big, .name = ""};
+
+	for (size_t i = 0; i < p->in->units.len && !p->emit.err; i++) {
+		write_unit(p, &p->in->units.data[i]);
+		progress(p, p->in->units.data[i].end);
+	}
+	write_frames(p);
+	p->unit = NULL;
+	p->cursor = (struct wdx_cursor){.unit = &none, .pass = p};
+	if (p->v->end && !p->emit.err)
+		p->v->end(&p->cursor, &p->emit, p->config->arg);
+}
+
+static void pass_deinit(struct wdx_pass *p)
+{
+	wdx_emit_deinit(&p->emit);
+	wdx_vec_free(&p->open);
+	wdx_vec_free(&p->todo);
+	wdx_vec_free(&p->lines);
+	wdx_vec_free(&p->macros);
+	wdx_vec_free(&p->locs);
+	wdx_vec_free(&p->ranges);
+	wdx_vec_free(&p->out_locs);
+	wdx_vec_free(&p->ops);
+	wdx_arena_deinit(&p->arena);
+	free(p);
+}
+
+struct wdx_error *wdx_pass_run(struct wdx_input *in, const struct wdx_pass_config *config,
+			       struct wdx_pass_output *out)
+{
+	struct wdx_pass *p = calloc(1, sizeof(*p));
+	struct wdx_error *err;
+
+	memset(out, 0, sizeof(*out));
+	if (!p)
+		return &wdx_nomem;
+	p->in = in;
+	p->config = config;
+	p->v = config->visitor ? config->visitor : &identity;
+	p->cursor.pass = p;
+	err = wdx_pass_keep(p);
+	if (!err)
+		err = wdx_emit_init(&p->emit, in, config);
+	if (!err) {
+		write_all(p);
+		err = wdx_build_finish(&p->emit);
+	}
+	if (!err)
+		err = take_output(&p->emit, out);
+	pass_deinit(p);
+	if (err)
+		wdx_pass_output_deinit(out);
+	return err;
+}

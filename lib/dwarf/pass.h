@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The state of one run: what struct wdx_cursor.pass points to. */
+#ifndef WDX_DWARF_PASS_H
+#define WDX_DWARF_PASS_H
+
+#include "dwarf/build.h"
+#include "dwarf/decode.h"
+
+struct wdx_moved { /* a line table or macro unit: where it was, where it is now */
+	uint64_t from;
+	uint32_t to;
+};
+
+struct wdx_pass {
+	struct wdx_input *in;
+	const struct wdx_pass_config *config;
+	const struct wdx_visitor *v;
+	struct wdx_emit emit;
+	const struct wdx_in_unit *unit;
+	struct wdx_unit pub; /* of unit; for the section events an empty one */
+	struct wdx_cursor cursor;
+	struct wdx_decoded decoded;
+	WDX_VEC(uint32_t) open; /* indices of the open entries */
+	WDX_VEC(uint32_t) todo; /* first pass: targets of references */
+	WDX_VEC(struct wdx_moved) lines, macros;
+	struct wdx_locs locs;
+	struct wdx_ranges ranges;
+	WDX_VEC(struct wdx_expr_loc) out_locs;
+	WDX_VEC(struct wdx_op) ops;
+	struct wdx_arena arena; /* of the unit */
+};
+
+/* The first pass: which entries exist in the output (keep.c). */
+struct wdx_error *wdx_pass_keep(struct wdx_pass *p);
+
+/* The default treatment of one attribute, events included (copy.c). */
+void wdx_pass_attrs(struct wdx_pass *p);
+
+void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * ELF on both ends: named sections wrapped as an in-memory file for libdw, and the side-car.
+ */
+#ifndef WDX_ELF_H
+#define WDX_ELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "wdx_error.h"
+
+struct wdx_section { /* a named piece of bytes, borrowed */
+	const char *name;
+	const uint8_t *data;
+	size_t size;
+};
+
+/* An ELF relocatable file (EM_NONE) of these sections, bytes unchanged, appended to out: what
+ * dwarf_begin_elf(elf_memory()) reads.  is64 and big choose the class and byte order. */
+struct wdx_error *wdx_elf_wrap(const struct wdx_section *s, size_t n, bool is64, bool big,
+			       struct wdx_buf *out);
+
+enum wdx_compression { WDX_COMPRESS_NONE, WDX_COMPRESS_ZLIB, WDX_COMPRESS_ZSTD };
+
+struct wdx_elf_symbol {
+	const char *name;
+	uint64_t value, size; /* value: address in .text */
+};
+
+struct wdx_sidecar {
+	unsigned machine, flags; /* EM_*, e_flags */
+	bool is64, big;
+	uint64_t text_addr, text_size;
+	uint64_t memory_addr, memory_size; /* .wasm.memory; size 0: none */
+	const struct wdx_elf_symbol *symbols;
+	size_t nsymbols;
+	const struct wdx_section *debug; /* .debug_* in the order to be written; empty ones skipped */
+	size_t ndebug;
+	const uint8_t *build_id; /* 20 bytes */
+	enum wdx_compression compress;
+};
+
+/* Writes the side-car (ET_DYN, program headers for .text and .wasm.memory, both NOBITS) with
+ * libelf and appends it to out.  On a 32-bit machine the memory is cut where addresses end. */
+struct wdx_error *wdx_elf_write(const struct wdx_sidecar *s, struct wdx_buf *out);
+
+#endif

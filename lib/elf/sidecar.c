@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include "elf/elf.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "elf/compress.h"
+
+/*
+ * libelf can write to a file descriptor only (elf_memory() is for reading), hence the memfd: the
+ * file is never seen half-written, and the caller decides where the bytes go.
+ */
+
+enum { SEG_TEXT, SEG_MEMORY, SEG_NOTE, NSEGS };
+
+struct entry { /* one symbol of the table */
+	const struct wdx_elf_symbol *sym;
+	uint32_t name;
+	bool local;
+};
+
+struct side {
+	const struct wdx_sidecar *s;
+	Elf *elf;
+	int fd;
+	size_t last, text, memory, note; /* section numbers; 0: none */
+	Elf_Data *data;                  /* of the last section */
+	uint64_t memory_size;
+	struct entry *entries;
+	void *symtab;
+	struct wdx_buf note_data, strings, names;
+	WDX_VEC(struct wdx_buf) packed; /* compressed sections: libelf borrows the bytes */
+};
+
+static struct wdx_error *libelf_error(const char *what)
+{
+	return wdx_error_create(WDX_E_SYSTEM, "%s: %s", what, elf_errmsg(-1));
+}
+
+/* ---- sections ---- */
+
+/* Adds a section.  The bytes, which are of this type for libelf, must live as long as w. */
+static struct wdx_error *add(struct side *w, const char *name, GElf_Shdr *sh, const void *bytes,
+			     uint64_t size, Elf_Type type)
+{
+	Elf_Scn *scn = elf_newscn(w->elf);
+	Elf_Data *data = scn ? elf_newdata(scn) : NULL;
+
+	if (!data)
+		return libelf_error(name);
+	data->d_buf = (void *)bytes;
+	data->d_size = size;
+	data->d_type = type;
+	data->d_align = sh->sh_addralign;
+	sh->sh_name = w->names.len;
+	sh->sh_size = size;
+	wdx_buf_str(&w->names, name);
+	if (!gelf_update_shdr(scn, sh))
+		return libelf_error(name);
+	w->last = elf_ndxscn(scn);
+	w->data = data;
+	return NULL;
+}
+
+/* SHF_WRITE on code: lldb reads a read-only section from the file, where this one has no bytes. */
+static struct wdx_error *add_nobits(struct side *w, const char *name, unsigned flags, uint64_t addr,
+				    uint64_t size)
+{
+	GElf_Shdr sh = {
+		.sh_type = SHT_NOBITS,
+		.sh_flags = SHF_ALLOC | SHF_WRITE | flags,
+		.sh_addr = addr,
+		.sh_addralign = addr % 16 ? 1 : 16,
+	};
+
+	return add(w, name, &sh, NULL, size, ELF_T_BYTE);
+}
+
+/* Not SHF_ALLOC: nothing of the note is in the process, and debuggers find it by its segment. */
+static struct wdx_error *add_note(struct side *w)
+{
+	GElf_Shdr sh = {.sh_type = SHT_NOTE, .sh_addralign = 4};
+	struct wdx_buf *b = &w->note_data;
+
+	wdx_buf_u32(b, sizeof("GNU"));
+	wdx_buf_u32(b, 20);
+	wdx_buf_u32(b, NT_GNU_BUILD_ID);
+	wdx_buf_str(b, "GNU");
+	wdx_buf_bytes(b, w->s->build_id, 20);
+	if (b->failed)
+		return &wdx_nomem;
+	return add(w, ".note.gnu.build-id", &sh, b->data, b->len, ELF_T_BYTE);
+}
+
+static void string_flags(const char *name, GElf_Shdr *sh)
+{
+	if (strcmp(name, ".debug_str") && strcmp(name, ".debug_line_str"))
+		return;
+	sh->sh_flags = SHF_MERGE | SHF_STRINGS;
+	sh->sh_entsize = 1;
+}
+
+static struct wdx_error *add_debug(struct side *w, const struct wdx_section *s)
+{
+	GElf_Shdr sh = {.sh_type = SHT_PROGBITS, .sh_addralign = 1};
+	struct wdx_buf *packed = wdx_vec_push(&w->packed);
+	struct wdx_error *err;
+
+	if (!packed)
+		return &wdx_nomem;
+	*packed = (struct wdx_buf){.big = w->s->big};
+	string_flags(s->name, &sh);
+	err = wdx_elf_compress(s, w->s->compress, w->s->is64, packed);
+	if (err)
+		return err;
+	if (!packed->len)
+		return add(w, s->name, &sh, s->data, s->size, ELF_T_BYTE);
+	sh.sh_flags |= SHF_COMPRESSED;
+	sh.sh_addralign = w->s->is64 ? 8 : 4;
+	return add(w, s->name, &sh, packed->data, packed->len, ELF_T_BYTE);
+}
+
+/* ---- symbols ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return strcmp(x->sym->name, y->sym->name);
+}
+
+/* Locals first, as ELF wants; the last word makes the order total, so the bytes always the same. */
+static int by_place(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->local != y->local)
+		return x->local ? -1 : 1;
+	if (x->sym->value != y->sym->value)
+		return x->sym->value < y->sym->value ? -1 : 1;
+	return x->sym < y->sym ? -1 : 1;
+}
+
+/* Global names must be unique, so a name that several functions have is local in all of them. */
+static struct wdx_error *name_symbols(struct side *w)
+{
+	size_t n = w->s->nsymbols;
+	struct entry *e = w->entries;
+
+	qsort(e, n, sizeof(*e), by_name);
+	for (size_t i = 0; i < n; i++) {
+		bool again = i && !by_name(&e[i - 1], &e[i]);
+
+		e[i].local = again || (i + 1 < n && !by_name(&e[i], &e[i + 1]));
+		e[i].name = again ? e[i - 1].name : w->strings.len;
+		if (!again)
+			wdx_buf_str(&w->strings, e[i].sym->name);
+		if (w->strings.len > UINT32_MAX)
+			return wdx_bad_input("symbol names of 4 GiB or more");
+	}
+	return w->strings.failed ? &wdx_nomem : NULL;
+}
+
+static struct wdx_error *sort_symbols(struct side *w)
+{
+	const struct wdx_sidecar *s = w->s;
+
+	w->entries = calloc(s->nsymbols + 1, sizeof(*w->entries));
+	if (!w->entries)
+		return &wdx_nomem;
+	for (size_t i = 0; i < s->nsymbols; i++) {
+		const struct wdx_elf_symbol *sym = &s->symbols[i];
+		uint64_t at = sym->value - s->text_addr;
+
+		if (sym->value < s->text_addr || at > s->text_size || sym->size > s->text_size - at)
+			return wdx_bad_input("symbol %s: outside of the code", sym->name);
+		w->entries[i].sym = sym;
+	}
+	wdx_buf_u8(&w->strings, 0);
+	return name_symbols(w);
+}
+
+static bool put_symbol(struct side *w, int index, const struct entry *e)
+{
+	GElf_Sym sym = {
+		.st_name = e->name,
+		.st_info = GELF_ST_INFO(e->local ? STB_LOCAL : STB_GLOBAL, STT_FUNC),
+		.st_shndx = w->text,
+		.st_value = e->sym->value,
+		.st_size = e->sym->size,
+	};
+
+	return gelf_update_sym(w->data, index, &sym);
+}
+
+static struct wdx_error *add_symtab(struct side *w)
+{
+	size_t n = w->s->nsymbols, size = gelf_fsize(w->elf, ELF_T_SYM, 1, EV_CURRENT);
+	GElf_Shdr sh = {
+		.sh_type = SHT_SYMTAB,
+		.sh_entsize = size,
+		.sh_addralign = w->s->is64 ? 8 : 4,
+		.sh_link = w->last + 2, /* .strtab, which comes next */
+		.sh_info = 1,           /* number of the first global */
+	};
+	struct wdx_error *err;
+
+	qsort(w->entries, n, sizeof(*w->entries), by_place);
+	while (sh.sh_info <= n && w->entries[sh.sh_info - 1].local)
+		sh.sh_info++;
+	w->symtab = calloc(n + 1, size);
+	if (!w->symtab)
+		return &wdx_nomem;
+	err = add(w, ".symtab", &sh, w->symtab, (n + 1) * size, ELF_T_SYM);
+	for (size_t i = 0; !err && i < n; i++)
+		if (!put_symbol(w, i + 1, &w->entries[i]))
+			err = libelf_error(".symtab");
+	return err;
+}
+
+static struct wdx_error *add_symbols(struct side *w)
+{
+	GElf_Shdr sh = {.sh_type = SHT_STRTAB, .sh_addralign = 1};
+	struct wdx_error *err = sort_symbols(w);
+
+	if (!err)
+		err = add_symtab(w);
+	if (!err)
+		err = add(w, ".strtab", &sh, w->strings.data, w->strings.len, ELF_T_BYTE);
+	return err;
+}
+
+/* ---- the file ---- */
+
+static struct wdx_error *add_names(struct side *w)
+{
+	GElf_Shdr sh = {.sh_type = SHT_STRTAB, .sh_addralign = 1};
+	struct wdx_error *err = add(w, ".shstrtab", &sh, NULL, 0, ELF_T_BYTE);
+
+	if (err)
+		return err;
+	if (w->names.failed)
+		return &wdx_nomem;
+	w->data->d_buf = w->names.data; /* only now: its own name is in it */
+	w->data->d_size = w->names.len;
+	return NULL;
+}
+
+static struct wdx_error *add_sections(struct side *w)
+{
+	const struct wdx_sidecar *s = w->s;
+	struct wdx_error *err;
+
+	wdx_buf_u8(&w->names, 0);
+	err = add_nobits(w, ".text", SHF_EXECINSTR, s->text_addr, s->text_size);
+	w->text = w->last;
+	if (!err && w->memory_size) {
+		err = add_nobits(w, ".wasm.memory", 0, s->memory_addr, w->memory_size);
+		w->memory = w->last;
+	}
+	if (!err)
+		err = add_note(w);
+	w->note = w->last;
+	for (size_t i = 0; !err && i < s->ndebug; i++)
+		if (s->debug[i].size)
+			err = add_debug(w, &s->debug[i]);
+	if (!err)
+		err = add_symbols(w);
+	return err ? err : add_names(w);
+}
+
+/* A segment that is just this section. */
+static bool put_segment(struct side *w, int index, uint32_t type, uint32_t flags, size_t section)
+{
+	GElf_Shdr sh;
+	GElf_Phdr ph = {.p_type = type, .p_flags = flags};
+
+	if (!gelf_getshdr(elf_getscn(w->elf, section), &sh))
+		return false;
+	ph.p_offset = sh.sh_offset;
+	ph.p_vaddr = ph.p_paddr = sh.sh_addr;
+	ph.p_filesz = sh.sh_type == SHT_NOBITS ? 0 : sh.sh_size;
+	ph.p_memsz = type == PT_LOAD ? sh.sh_size : ph.p_filesz;
+	ph.p_align = sh.sh_addralign;
+	return gelf_update_phdr(w->elf, index, &ph);
+}
+
+static bool put_segments(struct side *w)
+{
+	int n = 0;
+
+	return put_segment(w, n++, PT_LOAD, PF_R | PF_W | PF_X, w->text) &&
+	       (!w->memory || put_segment(w, n++, PT_LOAD, PF_R | PF_W, w->memory)) &&
+	       put_segment(w, n++, PT_NOTE, PF_R, w->note);
+}
+
+static bool put_header(struct side *w)
+{
+	GElf_Ehdr eh;
+
+	if (!gelf_getehdr(w->elf, &eh))
+		return false;
+	eh.e_ident[EI_DATA] = w->s->big ? ELFDATA2MSB : ELFDATA2LSB;
+	/* Not ET_EXEC: lldb would take the side-car for the program when that is ET_DYN (a PIE). */
+	eh.e_type = ET_DYN;
+	eh.e_machine = w->s->machine;
+	eh.e_flags = w->s->flags;
+	eh.e_version = EV_CURRENT;
+	eh.e_shstrndx = w->last;
+	return gelf_update_ehdr(w->elf, &eh);
+}
+
+static struct wdx_error *read_back(struct side *w, size_t size, struct wdx_buf *out)
+{
+	size_t done = 0, start = out->len;
+
+	wdx_buf_zeros(out, size);
+	if (out->failed)
+		return &wdx_nomem;
+	while (done < size) {
+		ssize_t n = pread(w->fd, out->data + start + done, size - done, done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return wdx_error_errno(n ? errno : EIO, "side-car", "reading back");
+		done += n;
+	}
+	return NULL;
+}
+
+static struct wdx_error *write_file(struct side *w, struct wdx_buf *out)
+{
+	struct wdx_error *err;
+	int64_t size;
+
+	w->elf = elf_begin(w->fd, ELF_C_WRITE, NULL);
+	if (!w->elf || !gelf_newehdr(w->elf, w->s->is64 ? ELFCLASS64 : ELFCLASS32) ||
+	    !gelf_newphdr(w->elf, w->memory_size ? 3 : 2))
+		return libelf_error("side-car");
+	err = add_sections(w);
+	if (err)
+		return err;
+	/* The first update lays the sections out; the segments need their offsets. */
+	if (!put_header(w) || elf_update(w->elf, ELF_C_NULL) < 0 || !put_segments(w))
+		return libelf_error("side-car");
+	size = elf_update(w->elf, ELF_C_WRITE);
+	return size < 0 ? libelf_error("side-car") : read_back(w, size, out);
+}
+
+/* A 32-bit machine cannot have all of the 4 GiB that a memory may grow to. */
+static struct wdx_error *check_room(struct side *w)
+{
+	const struct wdx_sidecar *s = w->s;
+	uint64_t top = s->is64 ? UINT64_MAX : UINT32_MAX;
+
+	if (s->text_addr > top || s->text_size > top - s->text_addr)
+		return wdx_bad_input("code of %#llx bytes: no room in the side-car",
+				     (unsigned long long)s->text_size);
+	if (!s->memory_size)
+		return NULL;
+	if (s->memory_addr > top)
+		return wdx_bad_input("linear memory: no room in the side-car");
+	w->memory_size = s->memory_size;
+	if (w->memory_size > top - s->memory_addr)
+		w->memory_size = top - s->memory_addr;
+	if (s->text_addr < s->memory_addr ? s->text_size > s->memory_addr - s->text_addr
+					  : w->memory_size > s->text_addr - s->memory_addr)
+		return wdx_bad_input("code of %#llx bytes runs into the linear memory",
+				     (unsigned long long)s->text_size);
+	return NULL;
+}
+
+static void side_deinit(struct side *w)
+{
+	struct wdx_buf *b;
+
+	elf_end(w->elf);
+	close(w->fd);
+	wdx_vec_each(b, &w->packed)
+		wdx_buf_deinit(b);
+	wdx_vec_free(&w->packed);
+	wdx_buf_deinit(&w->note_data);
+	wdx_buf_deinit(&w->strings);
+	wdx_buf_deinit(&w->names);
+	free(w->entries);
+	free(w->symtab);
+}
+
+struct wdx_error *wdx_elf_write(const struct wdx_sidecar *s, struct wdx_buf *out)
+{
+	struct side w = {.s = s, .note_data.big = s->big};
+	struct wdx_error *err = check_room(&w);
+
+	if (err)
+		return err;
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return libelf_error("libelf");
+	w.fd = memfd_create("side-car", MFD_CLOEXEC);
+	if (w.fd < 0)
+		return wdx_error_errno(errno, "side-car", "memfd_create");
+	err = write_file(&w, out);
+	side_deinit(&w);
+	return err;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * Between the parts of the reader of Wasmtime's images (cwasm*.c).
+ *
+ * An image is an ELF64 file of OSABI 0xc8.  Native offsets count from the start of .text; sections
+ * beside it, .eh_frame above all, have the address "file offset minus that of .text".
+ */
+#ifndef WDX_MAP_CWASM_H
+#define WDX_MAP_CWASM_H
+
+#include "base/reader.h"
+#include "map/map.h"
+
+struct wdx_target;
+
+struct wdx_cwasm_section {
+	const char *name;
+	uint32_t type, link, info; /* sh_type, sh_link, sh_info */
+	uint64_t offset;	   /* in the file */
+	const uint8_t *data;	   /* borrowed; NULL when the section has no bytes in the file */
+	size_t size;
+};
+
+struct wdx_cwasm {
+	struct wdx_map *map;
+	const struct wdx_wasm *wasm;
+	const struct wdx_target *target;
+	const uint8_t *data;
+	size_t size;
+	unsigned machine; /* EM_* */
+	WDX_VEC(struct wdx_cwasm_section) sections; /* by section index */
+	const struct wdx_cwasm_section *text;
+	uint32_t *parts; /* of defined function i: its part; from symbols */
+
+	/* from the synthetic DWARF (cwasm_vars.c) for cwasm_cells.c */
+	uint32_t described;  /* functions the engine described */
+	bool has_memory;     /* VMContext has a `memory` member: memory 0's base is there */
+	uint64_t memory;     /* its offset */
+};
+
+/* cwasm_elf.c.  Reads headers; sections are slices of the image. */
+struct wdx_error *wdx_cwasm_open(struct wdx_cwasm *c);
+
+/* The first section of that name that has bytes, or NULL. */
+const struct wdx_cwasm_section *wdx_cwasm_find(const struct wdx_cwasm *c, const char *name);
+
+/* Appends the section's bytes to out with its relocations applied. */
+struct wdx_error *wdx_cwasm_relocate(const struct wdx_cwasm *c, const struct wdx_cwasm_section *s,
+				     struct wdx_buf *out);
+
+/* cwasm_funcs.c.  Symbols to functions and parts; an image of another module is an error. */
+struct wdx_error *wdx_cwasm_funcs(struct wdx_cwasm *c);
+
+/* The part that holds native offset `at`, or NULL. */
+struct wdx_map_part *wdx_cwasm_part_at(const struct wdx_cwasm *c, uint64_t at);
+
+/* cwasm_pairs.c.  The address map. */
+struct wdx_error *wdx_cwasm_pairs(struct wdx_cwasm *c);
+
+/* cwasm_cfi.c.  Unwind rows and the preserved registers. */
+struct wdx_error *wdx_cwasm_rows(struct wdx_cwasm *c);
+
+/* cwasm_vars.c.  Places of locals and of the context pointer. */
+struct wdx_error *wdx_cwasm_vars(struct wdx_cwasm *c);
+
+/* cwasm_names.c.  How the engine calls the locals of one function: by the name section, or var<N>.
+ * A name that two locals share means neither. */
+struct wdx_cwasm_name {
+	const char *s;
+	uint32_t len, local;
+};
+struct wdx_cwasm_names {
+	struct wdx_reader *funcs; /* name map of defined function i; empty when it has none */
+	WDX_VEC(struct wdx_cwasm_name) of; /* of the function asked for last, sorted */
+};
+struct wdx_error *wdx_cwasm_names_init(struct wdx_cwasm_names *n, const struct wdx_wasm *wasm);
+void wdx_cwasm_names_deinit(struct wdx_cwasm_names *n);
+struct wdx_error *wdx_cwasm_names_load(struct wdx_cwasm_names *n, uint32_t func);
+/* The local that name means, or UINT32_MAX. */
+uint32_t wdx_cwasm_local(const struct wdx_cwasm_names *n, const char *name, uint32_t nlocals);
+
+/* cwasm_loc.c.  DWARF location descriptions to places.  UINT32_MAX: not one that can be kept. */
+struct wdx_error *wdx_cwasm_place(const struct wdx_cwasm *c, const uint8_t *expr, size_t n,
+				  uint32_t *place);
+
+/* cwasm_cells.c.  Memories and globals, learnt from the code. */
+struct wdx_error *wdx_cwasm_cells(struct wdx_cwasm *c);
+
+#endif

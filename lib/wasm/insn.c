@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include <inttypes.h>
+
+#include "base/error.h"
+#include "wasm/private.h"
+
+enum {
+	CONTROL = WDX_INSN_CONTROL,
+	EFFECT = WDX_INSN_EFFECT,
+	CALL = WDX_INSN_CALL,
+	TRAP = WDX_INSN_TRAP,
+	LOAD = WDX_INSN_MEMREAD | TRAP,
+	STORE = WDX_INSN_MEMWRITE | EFFECT | TRAP,
+	ATOMIC = LOAD | STORE,
+};
+
+struct op {
+	const char *name;
+	char imm[5];
+	uint8_t flags;
+};
+
+/* Page 0 for opcodes of one byte, then one for each prefix 0xfb to 0xff. */
+#define PAGE(opcode) ((opcode) >> 8 ? ((opcode) >> 8) - 0xfa : 0)
+
+static const struct op ops[6][256] = {
+#define OP(opcode, name, imm, flags) [PAGE(opcode)][(opcode) & 0xff] = {name, imm, flags},
+#include "wasm/opcodes.def"
+#undef OP
+};
+
+/* No instruction has it: for sub-opcodes that do not fit. */
+#define NO_OPCODE 0xff
+
+const char wdx_insn_unknown[] = "unknown opcode";
+
+static const struct op *find_op(uint16_t opcode)
+{
+	unsigned page = opcode >> 8;
+
+	if (page && page < 0xfb)
+		return NULL;
+	return ops[PAGE(opcode)][opcode & 0xff].name ? &ops[PAGE(opcode)][opcode & 0xff] : NULL;
+}
+
+const char *wdx_insn_name(uint16_t opcode)
+{
+	const struct op *op = find_op(opcode);
+
+	return op ? op->name : NULL;
+}
+
+static bool is_prefix(uint8_t byte)
+{
+	return byte >= 0xfb && byte <= 0xfe;
+}
+
+static uint16_t read_opcode(struct wdx_reader *r)
+{
+	uint8_t byte = wdx_read_u8(r);
+	uint32_t sub;
+
+	if (!is_prefix(byte))
+		return byte;
+	sub = (uint32_t)wdx_read_uleb(r, 32);
+	if (byte == 0xfd && sub >> 8 == 1)
+		return (uint16_t)(0xff00 | (sub & 0xff));
+	return sub < 0x100 ? (uint16_t)(byte << 8 | sub) : NO_OPCODE;
+}
+
+/* The abstract heap types, which are also the short forms of nullable references to them. */
+static bool is_heaptype(uint8_t byte)
+{
+	return byte >= 0x68 && byte <= 0x75;
+}
+
+static int64_t read_heaptype(struct wdx_reader *r)
+{
+	int64_t v = wdx_read_sleb(r, 33);
+
+	if (v < 0 && (v < -64 || !is_heaptype(v & 0x7f)))
+		wdx_reader_fail(r, "unknown heap type");
+	return r->failed ? 0 : v;
+}
+
+/* The rest of a value type after its first byte. */
+static uint8_t finish_valtype(struct wdx_reader *r, uint8_t byte)
+{
+	if ((byte >= WDX_V128 && byte <= WDX_I32) || byte == WDX_FUNCREF || byte == WDX_EXTERNREF)
+		return byte;
+	if (byte == 0x63 || byte == 0x64)
+		read_heaptype(r);
+	else if (!is_heaptype(byte))
+		wdx_reader_fail(r, "unknown value type");
+	return r->failed ? 0 : WDX_REF;
+}
+
+uint8_t wdx_wasm_read_valtype(struct wdx_reader *r)
+{
+	return finish_valtype(r, wdx_read_u8(r));
+}
+
+static int64_t read_blocktype(struct wdx_reader *r)
+{
+	const uint8_t *at = r->pos;
+	int64_t v = wdx_read_sleb(r, 33);
+
+	if (v >= 0 || r->failed)
+		return v;
+	if (r->pos - at != 1)
+		wdx_reader_fail(r, "unknown block type");
+	else if (*at != 0x40)
+		finish_valtype(r, *at);
+	return v;
+}
+
+/* wdx_read_*leb() take a padded form of any length for 64 bits; wasm does not. */
+static uint64_t read_leb64(struct wdx_reader *r, bool is_signed)
+{
+	const uint8_t *at = r->pos;
+	uint64_t v = is_signed ? (uint64_t)wdx_read_sleb(r, 64) : wdx_read_uleb(r, 64);
+
+	if (!r->failed && r->pos - at > 10)
+		wdx_reader_fail(r, "LEB128 number is too long");
+	return r->failed ? 0 : v;
+}
+
+static void put(struct wdx_insn *insn, unsigned *n, uint64_t v)
+{
+	if (*n < 2)
+		insn->imm[(*n)++] = v;
+}
+
+static void read_memarg(struct wdx_reader *r, struct wdx_insn *insn, unsigned *n)
+{
+	uint32_t align = (uint32_t)wdx_read_uleb(r, 32);
+
+	if (align >= 0x80)
+		wdx_reader_fail(r, "bad alignment of a memory access");
+	put(insn, n, align & 0x40 ? wdx_read_uleb(r, 32) : 0);
+	put(insn, n, read_leb64(r, false));
+}
+
+static void read_br_table(struct wdx_reader *r, struct wdx_insn *insn, unsigned *n)
+{
+	uint64_t count = wdx_read_uleb(r, 32), label = 0;
+
+	put(insn, n, count);
+	for (uint64_t i = 0; i <= count && !r->failed; i++)
+		label = wdx_read_uleb(r, 32);
+	put(insn, n, label);
+}
+
+static void read_types(struct wdx_reader *r, struct wdx_insn *insn, unsigned *n)
+{
+	uint64_t count = wdx_read_uleb(r, 32);
+
+	put(insn, n, count);
+	for (uint64_t i = 0; i < count && !r->failed; i++)
+		put(insn, n, wdx_wasm_read_valtype(r));
+}
+
+static void read_catches(struct wdx_reader *r, struct wdx_insn *insn, unsigned *n)
+{
+	uint64_t count = wdx_read_uleb(r, 32);
+
+	put(insn, n, count);
+	for (uint64_t i = 0; i < count && !r->failed; i++) {
+		uint8_t kind = wdx_read_u8(r);
+
+		if (kind > 3)
+			wdx_reader_fail(r, "unknown kind of catch clause");
+		if (kind < 2)
+			wdx_read_uleb(r, 32);
+		wdx_read_uleb(r, 32);
+	}
+}
+
+static void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *insn, unsigned *n)
+{
+	switch (kind) {
+	case 'u':
+		return put(insn, n, wdx_read_uleb(r, 32));
+	case 'i':
+		return put(insn, n, (uint32_t)wdx_read_sleb(r, 32));
+	case 'I':
+		return put(insn, n, read_leb64(r, true));
+	case 'f':
+		return put(insn, n, wdx_read_u32(r));
+	case 'v':
+		put(insn, n, wdx_read_u64(r));
+		/* fall through */
+	case 'F':
+		return put(insn, n, wdx_read_u64(r));
+	case 'l':
+		return put(insn, n, wdx_read_u8(r));
+	case 'x':
+		return wdx_read_skip(r, 1);
+	case 'b':
+		return put(insn, n, (uint64_t)read_blocktype(r));
+	case 'h':
+		return put(insn, n, (uint64_t)read_heaptype(r));
+	case 'm':
+		return read_memarg(r, insn, n);
+	case 't':
+		return read_br_table(r, insn, n);
+	case 'y':
+		return read_types(r, insn, n);
+	case 'c':
+		return read_catches(r, insn, n);
+	}
+}
+
+void wdx_insn_decode(struct wdx_reader *r, struct wdx_insn *insn)
+{
+	const uint8_t *at = r->pos;
+	const struct op *op;
+	unsigned n = 0;
+
+	insn->opcode = read_opcode(r);
+	insn->imm[0] = insn->imm[1] = 0;
+	op = find_op(insn->opcode);
+	if (r->failed || !op)
+		return wdx_reader_fail(r, wdx_insn_unknown);
+	insn->flags = op->flags;
+	for (const char *kind = op->imm; *kind; kind++)
+		read_imm(r, *kind, insn, &n);
+	insn->size = (uint32_t)(r->pos - at);
+}
+
+void wdx_insn_begin(struct wdx_insn_iter *it, const struct wdx_wasm *m,
+		    const struct wdx_wasm_func *f)
+{
+	const uint8_t *code = m->data + m->code.v;
+
+	*it = (struct wdx_insn_iter){.m = m, .f = f, .at = f->code.v};
+	it->pos = code + f->code.v;
+	it->end = code + f->end.v;
+}
+
+static void reader_at(const struct wdx_wasm *m, struct wdx_reader *r, const uint8_t *pos,
+		      size_t size)
+{
+	wdx_reader_init(r, pos, size, (uint64_t)(pos - m->data), false);
+}
+
+/* Says which opcode was not known; other failures of r as they are. */
+static struct wdx_error *insn_error(const struct wdx_insn_iter *it, const struct wdx_reader *failed)
+{
+	uint64_t at = (uint64_t)(it->pos - it->m->data);
+	struct wdx_reader r;
+	uint8_t byte;
+
+	if (failed->failed != wdx_insn_unknown)
+		return wdx_reader_error(failed);
+	reader_at(it->m, &r, it->pos, (size_t)(it->end - it->pos));
+	byte = wdx_read_u8(&r);
+	if (!is_prefix(byte))
+		return wdx_bad_input("offset 0x%" PRIx64 ": unknown opcode 0x%02x", at, byte);
+	return wdx_bad_input("offset 0x%" PRIx64 ": unknown opcode 0x%02x 0x%02" PRIx64, at, byte,
+			     wdx_read_uleb(&r, 32));
+}
+
+bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn)
+{
+	struct wdx_reader r;
+
+	if (it->pos == it->end)
+		return false;
+	reader_at(it->m, &r, it->pos, (size_t)(it->end - it->pos));
+	insn->pos.v = it->at;
+	wdx_insn_decode(&r, insn);
+	if (r.failed) {
+		uint32_t func = it->m->nimported_funcs + (uint32_t)(it->f - it->m->funcs.data);
+
+		it->err = wdx_error_at(insn_error(it, &r), "section 10 (code): function %" PRIu32,
+				       func);
+		it->pos = it->end;
+		return false;
+	}
+	it->pos = r.pos;
+	it->at += insn->size;
+	return true;
+}
+
+void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, struct wdx_reader *r)
+{
+	const struct op *op;
+
+	reader_at(m, r, m->data + m->code.v + insn->pos.v, insn->size);
+	op = find_op(read_opcode(r));
+	if (op && op->imm[0] == 'b')
+		read_blocktype(r);
+	wdx_read_uleb(r, 32);
+}

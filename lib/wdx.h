@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * libwdx: turns the DWARF of a wasm module into native DWARF for the machine code a JIT made of it.
+ *
+ * One call does it: wdx_transform() takes the module and the map as bytes in memory and gives the
+ * side-car as bytes in memory.  Nothing is read from or written to files, except code bytes that a
+ * JSON map names by file.  The library keeps no state between calls and may be used from several
+ * threads at once.
+ */
+#ifndef WDX_H
+#define WDX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wdx_error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0" */
+WDX_API const char *wdx_version(void);
+
+enum wdx_compress {
+	WDX_COMPRESS_DEBUG_NONE,
+	WDX_COMPRESS_DEBUG_ZLIB,
+	WDX_COMPRESS_DEBUG_ZSTD,
+};
+
+/* What to do.  Zero-initialise, then fill in; the first six members are required. */
+struct wdx_config {
+	const char *module_name; /* for messages */
+	const void *module;	 /* a wasm module; borrowed during the call */
+	size_t module_size;
+	const char *map_name; /* for messages; files named in a JSON map are relative to its folder */
+	const void *map;      /* map.json (wasm-jit-map(5)) or a Wasmtime image, told apart by content */
+	size_t map_size;
+
+	unsigned dwarf_version;	    /* 4 or 5; 0: 5 */
+	enum wdx_compress compress; /* of .debug_* */
+	bool emit_map;		    /* also give the map as JSON */
+	bool strict;		    /* any loss (see wdx_stats) is an input error; loss by dead code is none */
+	void *trace;		    /* a FILE * that gets every event of the pass, or NULL */
+
+	/* Called for each warning, a sentence without newline; NULL: dropped. */
+	void (*warn)(const char *message, void *arg);
+	void *warn_arg;
+	/* Called now and then: bytes of DWARF done, and of all; NULL: not. */
+	void (*progress)(uint64_t done, uint64_t total, void *arg);
+	void *progress_arg;
+};
+
+/* One reason why something of the input is not in the output. */
+struct wdx_loss_count {
+	const char *name; /* "no-place": stable, for --stats=json */
+	const char *text; /* what it means, in words */
+	uint64_t count;
+	bool benign;	  /* not counted by strict: what the linker removed, what has no native meaning */
+};
+
+struct wdx_stats {
+	uint64_t units, dies_in, dies_out;    /* entries read and written */
+	uint64_t functions, functions_dwarf;  /* of the map; of these with DWARF */
+	uint64_t rows_in, rows_out;	      /* of line tables */
+	uint64_t variables, located;	      /* variables and parameters in code; with a location */
+	uint64_t scope_bytes;		      /* sum over them of their scope's native bytes, where the
+						 input has a location */
+	uint64_t covered_bytes;		      /* of those bytes: with a location in the output */
+	bool claims_checked;		      /* the map's claims were checked against code bytes */
+	const struct wdx_loss_count *losses;  /* nlosses of them, those with count 0 too; static order */
+	size_t nlosses;
+};
+
+struct wdx_result {
+	void *sidecar; /* an ELF file */
+	size_t sidecar_size;
+	char *map_json; /* with emit_map; else NULL */
+	size_t map_json_size;
+	struct wdx_stats stats;
+	uint64_t text_addr, text_size;	   /* of .text in the side-car */
+	uint64_t memory_addr, memory_size; /* of .wasm.memory; size 0: it has none */
+	uint64_t code_base;		   /* where the map says the code is loaded; 0: it does not */
+	char *triple;			   /* of the target */
+	void *priv;
+};
+
+/* Does it all.  On success *result is filled and to be freed with wdx_result_deinit(); on error it is
+ * empty.  Errors: WDX_E_INPUT for a bad module or map, WDX_E_SYSTEM when memory runs out. */
+WDX_API struct wdx_error *wdx_transform(const struct wdx_config *config, struct wdx_result *result);
+WDX_API void wdx_result_deinit(struct wdx_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

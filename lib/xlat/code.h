@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * The code, indexed: for each function its native intervals with the wasm position they show, and
+ * the way from wasm ranges to native ones.
+ *
+ * An interval without a position of its own stands between two others; it belongs to a wasm range
+ * only when both neighbours do.  An interval is displaced when the compiler moved it past an effect
+ * (store, call, global write) or into another block's code: what its position claims is not the
+ * state of the machine there.  Only what does not depend on that state holds over such intervals.
+ */
+#ifndef WDX_XLAT_CODE_H
+#define WDX_XLAT_CODE_H
+
+#include "base/vec.h"
+#include "dwarf/decode.h"
+#include "map/map.h"
+#include "wasm/wasm.h"
+
+enum wdx_interval_flags {
+	WDX_IV_DISPLACED = 1,
+	WDX_IV_PART = 2, /* the first of its part */
+};
+
+struct wdx_interval {
+	uint32_t lo, hi; /* native, half-open */
+	uint32_t wasm;	 /* UINT32_MAX: none */
+	uint32_t flags;
+};
+
+struct wdx_code_func {
+	const struct wdx_map_func *map;
+	const struct wdx_wasm_func *wasm; /* NULL: a trampoline or helper */
+	uint32_t first, n;		  /* intervals, in native order, part after part */
+};
+
+struct wdx_codeindex {
+	const struct wdx_wasm *module;
+	const struct wdx_map *map;
+	WDX_VEC(struct wdx_interval) intervals;
+	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
+	uint32_t *by_wasm;		     /* numbers of a function's intervals by wasm position; at
+						the same indices as its intervals, those without
+						position last */
+	uint32_t *of_func;		     /* defined wasm function -> funcs, UINT32_MAX: no code */
+	uint64_t *starts, *effects, *controls, *calls; /* a bit per byte of the code section */
+	uint32_t *control_ranks;
+	WDX_VEC(uint32_t) scratch;
+};
+
+struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
+				const struct wdx_map *map);
+void wdx_code_deinit(struct wdx_codeindex *c);
+
+/* The code of the function whose body holds that wasm position; NULL: none. */
+const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint64_t wasm);
+
+/* Whether any native code shows a position in [lo, hi). */
+bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi);
+
+/* The first native address that shows exactly that position; UINT32_MAX: none does. */
+uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm);
+
+/* Appends the native ranges of wasm range [lo, hi), sorted and merged among themselves.  `exact`
+ * leaves displaced intervals out.  false: memory is out. */
+bool wdx_code_map(struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
+		  bool exact, struct wdx_ranges *out);
+
+/* Sorts and merges out->data[first..]. */
+void wdx_ranges_merge(struct wdx_ranges *r, size_t first);
+
+/* The instruction that ends at that wasm position, if it is a call; UINT32_MAX otherwise. */
+uint32_t wdx_code_call_before(const struct wdx_codeindex *c, uint64_t wasm);
+
+/* The native return address of the call at that wasm position when there is exactly one, else 0. */
+uint32_t wdx_code_return(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t call);
+
+#endif

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* Entries: what is kept, scopes and their ranges, call sites, functions without DWARF. */
+#include "xlat/translate.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define PRODUCER "wasm-dwarf-xform " WDX_VERSION
+
+/* ---- the first pass --------------------------------------------------------------------------- */
+
+static bool has_code(const struct wdx_die *die)
+{
+	return wdx_die_attr(die, DW_AT_low_pc) || wdx_die_attr(die, DW_AT_ranges);
+}
+
+/* Why a subprogram with code has no place in the output; NONE: it has. */
+static enum wdx_loss function_loss(const struct wdx_xlat *x, const struct wdx_range *r, size_t n)
+{
+	if (!n || r->lo >= x->wasm->code_size ||
+	    !wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)r->lo}))
+		return WDX_LOSS_DEAD_CODE;
+	return wdx_code_func_at(&x->code, r->lo) ? WDX_LOSS_NONE : WDX_LOSS_NO_CODE;
+}
+
+static enum wdx_loss block_loss(const struct wdx_xlat *x, const struct wdx_range *r, size_t n)
+{
+	const struct wdx_code_func *f = n ? wdx_code_func_at(&x->code, r->lo) : NULL;
+
+	for (size_t i = 0; f && i < n; i++)
+		if (wdx_code_any(&x->code, f, r[i].lo, r[i].hi))
+			return WDX_LOSS_NONE;
+	return WDX_LOSS_EMPTY_SCOPE;
+}
+
+static bool is_block(unsigned tag)
+{
+	return tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine ||
+	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
+}
+
+static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
+{
+	struct wdx_xlat *x = arg;
+	const struct wdx_range *r;
+	enum wdx_loss loss;
+	size_t n;
+	bool function = c->die->tag == DW_TAG_subprogram;
+
+	x->stats.dies_in++;
+	if ((!function && !is_block(c->die->tag)) || !has_code(c->die))
+		return WDX_KEEP;
+	wdx_die_pcs(c, &r, &n);
+	loss = function ? function_loss(x, r, n) : block_loss(x, r, n);
+	if (loss == WDX_LOSS_NONE)
+		return WDX_KEEP;
+	wdx_xlat_lose(x, loss);
+	return WDX_KEEP_NOT;
+}
+
+/* ---- scopes ----------------------------------------------------------------------------------- */
+
+const struct wdx_range *wdx_xlat_scope(const struct wdx_xlat *x, size_t *n)
+{
+	size_t first = x->scopes.len ? x->scopes.data[x->scopes.len - 1].first : x->scope_ranges.len;
+
+	*n = x->scope_ranges.len - first;
+	return x->scope_ranges.data + first;
+}
+
+/* Leaves the scopes and the function that the walk is no longer in. */
+static void leave_scopes(struct wdx_xlat *x, unsigned depth)
+{
+	while (x->scopes.len && x->scopes.data[x->scopes.len - 1].depth >= depth)
+		x->scope_ranges.len = x->scopes.data[--x->scopes.len].first;
+	if (x->func && x->func_depth >= depth) {
+		x->func = NULL;
+		x->frame_ranges.len = 0;
+	}
+}
+
+static bool push_scope(struct wdx_xlat *x, unsigned depth)
+{
+	struct wdx_scope *s = wdx_vec_push(&x->scopes);
+
+	if (s)
+		*s = (struct wdx_scope){depth, x->scope_ranges.len};
+	return s;
+}
+
+static bool add_parts(struct wdx_xlat *x, const struct wdx_code_func *f, struct wdx_ranges *out)
+{
+	for (uint32_t i = 0; i < f->map->nparts; i++) {
+		const struct wdx_map_part *p = &x->map->parts.data[f->map->first_part + i];
+		struct wdx_range *r = wdx_vec_push(out);
+
+		if (!r)
+			return false;
+		*r = (struct wdx_range){p->lo, p->hi};
+	}
+	return true;
+}
+
+static enum wdx_verdict out_of_memory(struct wdx_emit *e)
+{
+	wdx_emit_fail(e, "out of memory");
+	return WDX_FAIL;
+}
+
+/* Emits native ranges, moved to where the side-car has its code. */
+static bool emit_pcs(struct wdx_xlat *x, struct wdx_emit *e, const struct wdx_range *r, size_t n)
+{
+	x->ranges.len = 0;
+	if (!wdx_vec_reserve(&x->ranges, n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		x->ranges.data[x->ranges.len++] =
+			(struct wdx_range){r[i].lo + x->text_addr, r[i].hi + x->text_addr};
+	wdx_emit_pcs(e, x->ranges.data, x->ranges.len);
+	return true;
+}
+
+static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor *c,
+				     const struct wdx_range *r, struct wdx_emit *e)
+{
+	size_t n;
+	const struct wdx_range *native;
+
+	x->func = wdx_code_func_at(&x->code, r->lo);
+	x->func_depth = c->depth;
+	x->described[x->func - x->code.funcs.data] = true;
+	x->stats.functions_dwarf++;
+	if (!push_scope(x, c->depth) || !add_parts(x, x->func, &x->scope_ranges))
+		return out_of_memory(e);
+	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
+	native = wdx_xlat_scope(x, &n);
+	return emit_pcs(x, e, native, n) ? WDX_DONE : out_of_memory(e);
+}
+
+static enum wdx_verdict block_pcs(struct wdx_xlat *x, const struct wdx_cursor *c,
+				  const struct wdx_range *r, size_t n, struct wdx_emit *e)
+{
+	const struct wdx_code_func *f = wdx_code_func_at(&x->code, r->lo);
+	const struct wdx_range *native;
+
+	if (!f || !push_scope(x, c->depth))
+		return f ? out_of_memory(e) : WDX_DONE;
+	for (size_t i = 0; i < n; i++)
+		if (!wdx_code_map(&x->code, f, r[i].lo, r[i].hi, false, &x->scope_ranges))
+			return out_of_memory(e);
+	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
+	native = wdx_xlat_scope(x, &n);
+	return emit_pcs(x, e, native, n) ? WDX_DONE : out_of_memory(e);
+}
+
+/* The code of all functions whose bodies the unit's ranges hold. */
+static enum wdx_verdict unit_pcs(struct wdx_xlat *x, const struct wdx_range *r, size_t n,
+				 struct wdx_emit *e)
+{
+	const struct wdx_code_func *f;
+	struct wdx_ranges all = {0};
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++) {
+		uint64_t at = r[i].lo;
+
+		while (ok && at < r[i].hi && at < x->wasm->code_size) {
+			const struct wdx_wasm_func *w =
+				wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)at});
+
+			if (!w)
+				break;
+			f = wdx_code_func_at(&x->code, at);
+			ok = !f || add_parts(x, f, &all);
+			/* the next body stands behind its size, at most five bytes long */
+			at = w->end.v;
+			while (at < r[i].hi && at < w->end.v + 6u &&
+			       !wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)at}))
+				at++;
+		}
+	}
+	wdx_ranges_merge(&all, 0);
+	ok = ok && emit_pcs(x, e, all.data, all.len);
+	wdx_vec_free(&all);
+	return ok ? WDX_DONE : out_of_memory(e);
+}
+
+static enum wdx_verdict pcs(const struct wdx_cursor *c, const struct wdx_range *r, size_t n,
+			    struct wdx_emit *e, void *arg)
+{
+	struct wdx_xlat *x = arg;
+
+	if (x->bare)
+		return WDX_DONE;
+	if (c->depth == 0)
+		return unit_pcs(x, r, n, e);
+	if (c->die->tag == DW_TAG_subprogram)
+		return n ? function_pcs(x, c, r, e) : WDX_DONE;
+	if (is_block(c->die->tag))
+		return n ? block_pcs(x, c, r, n, e) : WDX_DONE;
+	if (x->call_return) {
+		wdx_emit_addr(e, DW_AT_low_pc, x->text_addr + x->call_return);
+		return WDX_DONE;
+	}
+	const struct wdx_attr *lo = wdx_die_attr(c->die, DW_AT_low_pc);
+	uint32_t native = lo && x->func ? wdx_code_native(&x->code, x->func, lo->value) : UINT32_MAX;
+
+	if (native == UINT32_MAX)
+		wdx_xlat_lose(x, WDX_LOSS_ADDRESS);
+	else
+		wdx_emit_addr(e, DW_AT_low_pc, x->text_addr + native);
+	return WDX_DONE;
+}
+
+/* ---- entries and attributes ------------------------------------------------------------------- */
+
+static enum wdx_verdict unit(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
+{
+	struct wdx_xlat *x = arg;
+
+	(void)c;
+	leave_scopes(x, 0);
+	x->stats.units++;
+	wdx_emit_base(e, x->text_addr);
+	return WDX_COPY;
+}
+
+/* The native return address of the call site at the cursor; 0: not provable. */
+static uint32_t call_return(const struct wdx_xlat *x, const struct wdx_die *die)
+{
+	const struct wdx_attr *a = wdx_die_attr(die, DW_AT_call_return_pc);
+
+	if (!a)
+		a = wdx_die_attr(die, DW_AT_low_pc);
+	if (!a || a->class != WDX_CLASS_ADDRESS || !x->func)
+		return 0;
+	uint32_t call = wdx_code_call_before(&x->code, a->value);
+
+	return call == UINT32_MAX ? 0 : wdx_code_return(&x->code, x->func, call);
+}
+
+static enum wdx_verdict die(const struct wdx_cursor *c, bool bare, struct wdx_emit *e, void *arg)
+{
+	struct wdx_xlat *x = arg;
+	unsigned tag = c->die->tag;
+
+	(void)e;
+	leave_scopes(x, c->depth);
+	x->bare = bare;
+	x->call_return = 0;
+	if (tag == DW_TAG_call_site || tag == DW_TAG_GNU_call_site) {
+		x->call_return = call_return(x, c->die);
+		if (!x->call_return) {
+			wdx_xlat_lose(x, WDX_LOSS_CALL_SITE);
+			return WDX_DROP;
+		}
+	}
+	x->stats.dies_out++;
+	return WDX_COPY;
+}
+
+static enum wdx_verdict address_attr(struct wdx_xlat *x, const struct wdx_attr *a, struct wdx_emit *e)
+{
+	uint32_t native;
+
+	if (a->name == DW_AT_call_return_pc) {
+		wdx_emit_addr(e, a->name, x->text_addr + x->call_return);
+		return WDX_DONE;
+	}
+	native = x->func ? wdx_code_native(&x->code, x->func, a->value) : UINT32_MAX;
+	if (native == UINT32_MAX || x->bare) {
+		wdx_xlat_lose(x, WDX_LOSS_ADDRESS);
+		return WDX_DROP;
+	}
+	wdx_emit_addr(e, a->name, x->text_addr + native);
+	return WDX_DONE;
+}
+
+static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *a, struct wdx_emit *e,
+			     void *arg)
+{
+	struct wdx_xlat *x = arg;
+
+	(void)c;
+	if (a->class == WDX_CLASS_ADDRESS)
+		return address_attr(x, a, e);
+	switch (a->name) {
+	case DW_AT_call_all_calls:
+	case DW_AT_call_all_source_calls:
+	case DW_AT_call_all_tail_calls:
+	case DW_AT_GNU_all_call_sites:
+	case DW_AT_GNU_all_source_call_sites:
+	case DW_AT_GNU_all_tail_call_sites:
+		wdx_xlat_lose(x, WDX_LOSS_CALL_FLAGS);
+		return WDX_DROP;
+	default:
+		return WDX_COPY;
+	}
+}
+
+static void lost(const struct wdx_cursor *c, enum wdx_lost what, const char *detail, void *arg)
+{
+	static const enum wdx_loss reasons[] = {
+		[WDX_LOST_REF] = WDX_LOSS_REF_LOST, [WDX_LOST_ATTR] = WDX_LOSS_BAD_ATTR,
+		[WDX_LOST_LIST] = WDX_LOSS_BAD_LIST, [WDX_LOST_EXPR] = WDX_LOSS_BAD_EXPR,
+		[WDX_LOST_LINE] = WDX_LOSS_BAD_LIST, [WDX_LOST_MACRO] = WDX_LOSS_MACRO,
+		[WDX_LOST_UNIT] = WDX_LOSS_UNIT_KIND,
+	};
+
+	(void)c, (void)detail;
+	wdx_xlat_lose(arg, reasons[what]);
+}
+
+static enum wdx_verdict frame(const struct wdx_cursor *c, const struct wdx_frame *f,
+			      struct wdx_emit *e, void *arg)
+{
+	(void)c, (void)f, (void)e;
+	wdx_xlat_lose(arg, WDX_LOSS_INPUT_FRAME);
+	return WDX_DROP;
+}
+
+/* ---- functions without DWARF ------------------------------------------------------------------ */
+
+static bool undescribed(const struct wdx_xlat *x, size_t i)
+{
+	return !x->described[i] && x->code.funcs.data[i].wasm;
+}
+
+static const char *function_name(const struct wdx_code_func *f)
+{
+	return f->wasm->name ? f->wasm->name : f->map->symbol;
+}
+
+static bool emit_undescribed(struct wdx_xlat *x, struct wdx_emit *e)
+{
+	struct wdx_ranges r = {0};
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < x->code.funcs.len; i++)
+		ok = !undescribed(x, i) || add_parts(x, &x->code.funcs.data[i], &r);
+	wdx_ranges_merge(&r, 0);
+	ok = ok && emit_pcs(x, e, r.data, r.len);
+	for (size_t i = 0; ok && i < x->code.funcs.len; i++) {
+		const struct wdx_code_func *f = &x->code.funcs.data[i];
+
+		if (!undescribed(x, i))
+			continue;
+		r.len = 0;
+		wdx_emit_die(e, DW_TAG_subprogram, WDX_NO_IDENT);
+		wdx_emit_string(e, DW_AT_name, function_name(f));
+		ok = add_parts(x, f, &r);
+		wdx_ranges_merge(&r, 0);
+		ok = ok && emit_pcs(x, e, r.data, r.len);
+		wdx_emit_flag(e, DW_AT_artificial);
+		wdx_emit_die_end(e);
+	}
+	wdx_vec_free(&r);
+	return ok;
+}
+
+/* One unit for all of them, so that backtraces name every wasm function. */
+static void undescribed_unit(struct wdx_xlat *x, struct wdx_emit *e)
+{
+	unsigned version = x->dwarf_version;
+
+	wdx_emit_unit(e, version, wdx_target_address_size(x->target));
+	wdx_emit_base(e, x->text_addr);
+	wdx_emit_die(e, DW_TAG_compile_unit, WDX_NO_IDENT);
+	wdx_emit_string(e, DW_AT_producer, PRODUCER);
+	wdx_emit_uint(e, DW_AT_language, DW_LANG_C99);
+	wdx_emit_string(e, DW_AT_name, x->module_name);
+	if (!emit_undescribed(x, e))
+		wdx_emit_fail(e, "out of memory");
+	wdx_emit_die_end(e);
+	wdx_emit_unit_end(e);
+}
+
+static void end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
+{
+	struct wdx_xlat *x = arg;
+	struct wdx_buf frames = {.big = wdx_target_big_endian(x->target)};
+	struct wdx_error *err;
+
+	(void)c;
+	for (size_t i = 0; i < x->code.funcs.len; i++) {
+		if (!undescribed(x, i))
+			continue;
+		undescribed_unit(x, e);
+		break;
+	}
+	err = wdx_xlat_frames(x, wdx_target_address_size(x->target), &frames);
+	if (err)
+		wdx_emit_fail(e, wdx_error_message(err));
+	else
+		wdx_emit_frames(e, frames.data, frames.len);
+	wdx_error_destroy(err);
+	wdx_buf_deinit(&frames);
+}
+
+const struct wdx_visitor wdx_xlat_visitor = {
+	.keep = keep,
+	.unit = unit,
+	.die = die,
+	.pcs = pcs,
+	.attr = attr,
+	.location = wdx_xlat_location,
+	.lines = wdx_xlat_lines,
+	.frame = frame,
+	.end = end,
+	.lost = lost,
+};
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+/* The stack pointer is the caller's again once a call has returned, in any convention. */
+static struct wdx_error *init_preserved(struct wdx_xlat *x)
+{
+	int sp = wdx_target_stack_pointer(x->target);
+
+	x->npreserved = 1u << 16;
+	x->preserved = calloc(x->npreserved, sizeof(*x->preserved));
+	if (!x->preserved)
+		return &wdx_nomem;
+	for (size_t i = 0; i < x->map->preserved.len; i++)
+		x->preserved[x->map->preserved.data[i]] = true;
+	if (sp >= 0)
+		x->preserved[sp] = true;
+	return NULL;
+}
+
+struct wdx_error *wdx_xlat_init(struct wdx_xlat *x, const struct wdx_wasm *wasm,
+				const struct wdx_map *map, const struct wdx_target *target)
+{
+	struct wdx_error *err;
+
+	x->wasm = wasm;
+	x->map = map;
+	x->target = target;
+	x->env.wasm = wasm;
+	x->env.map = map;
+	x->env.target = target;
+	x->described = calloc(map->funcs.len + 1, sizeof(*x->described));
+	if (!x->described)
+		return &wdx_nomem;
+	err = init_preserved(x);
+	return err ? err : wdx_code_init(&x->code, wasm, map);
+}
+
+void wdx_xlat_deinit(struct wdx_xlat *x)
+{
+	wdx_code_deinit(&x->code);
+	wdx_vec_free(&x->scopes);
+	wdx_vec_free(&x->scope_ranges);
+	wdx_vec_free(&x->frame_ranges);
+	wdx_vec_free(&x->ranges);
+	wdx_vec_free(&x->locs);
+	free(x->preserved);
+	free(x->described);
+}

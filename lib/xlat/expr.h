@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * One wasm expression, translated for one set of places.
+ *
+ * wdx_xexpr_parse() reads an expression of wasm DWARF once and says what it needs: wasm locals,
+ * globals, operand-stack slots, the base of linear memory, the frame base.  The caller walks the
+ * native ranges over which each need has a constant place, and for each such range calls
+ * wdx_xexpr_emit(), which writes the native expression.
+ */
+#ifndef WDX_XLAT_EXPR_H
+#define WDX_XLAT_EXPR_H
+
+#include "map/map.h"
+#include "native/native.h"
+#include "wasm/wasm.h"
+#include "wdx_pass.h"
+#include "xlat/loss.h"
+
+#define WDX_XEXPR_MAX_OPS 64
+#define WDX_XEXPR_MAX_NEEDS 8
+
+/* What does not change from expression to expression. */
+struct wdx_xenv {
+	const struct wdx_wasm *wasm;
+	const struct wdx_map *map;
+	const struct wdx_target *target;
+	uint64_t memory_addr; /* of .wasm.memory in the side-car: where statics are placed */
+	uint64_t memory_size; /* of .wasm.memory; an address beyond it is no static */
+	bool address64;	      /* the unit's wasm addresses are 64 bits wide */
+};
+
+struct wdx_need {
+	uint32_t kind, index; /* enum wdx_entity_kind: LOCAL, STACK, GLOBAL, MEMORY */
+};
+
+enum wdx_xexpr_use {
+	WDX_USE_VARIABLE,   /* DW_AT_location */
+	WDX_USE_FRAME_BASE, /* DW_AT_frame_base: the native address of the frame in linear memory */
+	WDX_USE_VALUE,	    /* data_location, byte sizes, bounds...: a plain value */
+};
+
+struct wdx_xexpr {
+	const struct wdx_cursor *cursor;
+	const struct wdx_xenv *env;
+	const struct wdx_wasm_func *func; /* whose locals are meant; NULL outside functions */
+	enum wdx_xexpr_use use;
+	struct wdx_op ops[WDX_XEXPR_MAX_OPS];
+	size_t nops;
+	struct wdx_need needs[WDX_XEXPR_MAX_NEEDS];
+	size_t nneeds;
+	bool uses_frame;  /* reads the frame base by DW_OP_fbreg */
+	bool reads_memory; /* the location is in linear memory or something there is loaded */
+	bool innermost;	  /* true in the innermost frame only: reads a wasm global */
+	bool pieces;	  /* composite: a missing need costs only its piece */
+};
+
+/* A place of the context pointer and of each need where the expression is wanted. */
+struct wdx_xplaces {
+	const struct wdx_place *context;		    /* NULL: unknown there */
+	const struct wdx_place *need[WDX_XEXPR_MAX_NEEDS]; /* NULL: unknown there */
+};
+
+/* Reads the expression.  WDX_LOSS_NONE, or the reason why it cannot be translated anywhere. */
+enum wdx_loss wdx_xexpr_parse(struct wdx_xexpr *x, const struct wdx_cursor *c,
+			      const struct wdx_xenv *env, const struct wdx_wasm_func *func,
+			      enum wdx_xexpr_use use, const uint8_t *expr, size_t size);
+
+/* Writes the native expression to out.  WDX_LOSS_NONE; WDX_LOSS_NO_PLACE when a need is missing (of
+ * a composite: all of its pieces); another reason when it is not provable with these places.
+ * What was written to out is to be thrown away unless the answer is WDX_LOSS_NONE. */
+enum wdx_loss wdx_xexpr_emit(const struct wdx_xexpr *x, const struct wdx_xplaces *p,
+			     struct wdx_expr *out);
+
+#endif

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * Locations: an expression or location list of the input becomes native ranges, cut wherever a
+ * place it needs changes, each with an expression of its own.
+ */
+#include "xlat/translate.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+/* ---- places over native addresses ------------------------------------------------------------- */
+
+/* One thing an expression needs, followed along ascending native addresses. */
+struct track {
+	const struct wdx_map_range *next, *end; /* ranges not yet passed */
+	const struct wdx_place *fixed;		/* where no range says anything; may be NULL */
+};
+
+static const struct wdx_map_entity *find_entity(const struct wdx_xlat *x, uint32_t kind, uint32_t index)
+{
+	const struct wdx_map_func *f = x->func->map;
+	uint32_t lo = f->first_entity, hi = lo + f->nentities;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct wdx_map_entity *m = &x->map->entities.data[mid];
+
+		if (m->kind < kind || (m->kind == kind && m->index < index))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == f->first_entity + f->nentities)
+		return NULL;
+	const struct wdx_map_entity *m = &x->map->entities.data[lo];
+
+	return m->kind == kind && m->index == index ? m : NULL;
+}
+
+static const struct wdx_place *fixed_place(const struct wdx_xlat *x, uint32_t kind, uint32_t index)
+{
+	if (kind == WDX_ENT_MEMORY)
+		for (size_t i = 0; i < x->map->memories.len; i++)
+			if (x->map->memories.data[i].index == index)
+				return &x->map->places.data[x->map->memories.data[i].place];
+	if (kind == WDX_ENT_GLOBAL)
+		for (size_t i = 0; i < x->map->globals.len; i++)
+			if (x->map->globals.data[i].index == index)
+				return &x->map->places.data[x->map->globals.data[i].place];
+	return NULL;
+}
+
+static void track_init(const struct wdx_xlat *x, struct track *t, uint32_t kind, uint32_t index)
+{
+	const struct wdx_map_entity *m = find_entity(x, kind, index);
+
+	memset(t, 0, sizeof(*t));
+	t->fixed = fixed_place(x, kind, index);
+	if (m) {
+		t->next = &x->map->ranges.data[m->first];
+		t->end = t->next + m->n;
+	}
+}
+
+/* Goes back to the first range that reaches beyond `at`: lists may jump back and forth. */
+static void track_seek(struct track *t, const struct wdx_map_range *first, uint32_t at)
+{
+	const struct wdx_map_range *lo = first, *hi = t->end;
+
+	while (lo < hi) {
+		const struct wdx_map_range *mid = lo + (hi - lo) / 2;
+
+		if (mid->hi <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	t->next = lo;
+}
+
+/* The place at `at`; *until is lowered to where it ends. */
+static const struct wdx_place *track_at(const struct wdx_xlat *x, struct track *t, uint32_t at,
+					uint32_t *until)
+{
+	while (t->next < t->end && t->next->hi <= at)
+		t->next++;
+	if (t->next == t->end)
+		return t->fixed;
+	if (t->next->lo > at) {
+		if (t->next->lo < *until)
+			*until = t->next->lo;
+		return t->fixed;
+	}
+	if (t->next->hi < *until)
+		*until = t->next->hi;
+	return &x->map->places.data[t->next->place];
+}
+
+/* ---- the list in work ------------------------------------------------------------------------- */
+
+struct work {
+	struct wdx_xlat *x;
+	struct wdx_emit *e;
+	const struct wdx_xexpr *xe;
+	struct track context, need[WDX_XEXPR_MAX_NEEDS];
+	const struct wdx_map_range *starts[WDX_XEXPR_MAX_NEEDS + 1];
+	enum wdx_loss loss; /* the last reason why nothing could be said somewhere */
+	bool failed;	    /* memory is out */
+};
+
+static void add_loc(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_expr *expr)
+{
+	struct wdx_xlat *x = w->x;
+	uint64_t from = x->text_addr + lo, to = x->text_addr + hi;
+	struct wdx_expr_loc *last = x->locs.len ? &x->locs.data[x->locs.len - 1] : NULL;
+
+	if (lo >= hi)
+		return;
+	if (last && last->hi == from && wdx_expr_equal(last->expr, expr)) {
+		last->hi = to;
+		return;
+	}
+	last = wdx_vec_push(&x->locs);
+	if (last)
+		*last = (struct wdx_expr_loc){from, to, false, expr};
+	else
+		w->failed = true;
+}
+
+static bool place_clobbered(const struct wdx_xlat *x, const struct wdx_place *p, bool *context)
+{
+	if (!p)
+		return false;
+	if (p->kind == WDX_PLACE_REG || (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_REG))
+		return !x->preserved[p->reg];
+	if (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CONTEXT)
+		*context = true;
+	/* raw bytes may name any register */
+	return p->kind == WDX_PLACE_EXPR;
+}
+
+/* Whether what the expression says holds in the innermost frame only: a debugger looks an outer
+ * frame's location up at its return address minus one, and finds registers that the call took. */
+static bool lost_by_calls(const struct work *w, const struct wdx_xplaces *p)
+{
+	bool clobbered = w->xe->innermost, context = false;
+
+	for (size_t i = 0; i < w->xe->nneeds; i++)
+		clobbered |= place_clobbered(w->x, p->need[i], &context);
+	if (context)
+		clobbered |= place_clobbered(w->x, p->context, &context);
+	return clobbered;
+}
+
+/* [lo, hi) without the last byte of each call in it, when the expression does not outlive calls. */
+static void add_between_calls(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_expr *expr,
+			      bool cut)
+{
+	const struct wdx_map *map = w->x->map;
+	const struct wdx_map_func *f = w->x->func->map;
+	uint32_t i = f->first_call, end = i + f->ncalls;
+
+	if (cut) {
+		uint32_t top = end;
+
+		while (i < top) {
+			uint32_t mid = i + (top - i) / 2;
+
+			if (map->calls.data[mid] <= lo)
+				i = mid + 1;
+			else
+				top = mid;
+		}
+		for (; i < end && map->calls.data[i] <= hi; i++) {
+			add_loc(w, lo, map->calls.data[i] - 1, expr);
+			lo = map->calls.data[i];
+		}
+	}
+	add_loc(w, lo, hi, expr);
+}
+
+static void segment(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_xplaces *p)
+{
+	struct wdx_expr *out = wdx_expr_begin(w->e);
+	enum wdx_loss loss = wdx_xexpr_emit(w->xe, p, out);
+
+	if (loss != WDX_LOSS_NONE)
+		w->loss = loss;
+	else
+		add_between_calls(w, lo, hi, out, lost_by_calls(w, p));
+}
+
+static void seek(struct work *w, uint32_t at)
+{
+	track_seek(&w->context, w->starts[WDX_XEXPR_MAX_NEEDS], at);
+	for (size_t i = 0; i < w->xe->nneeds; i++)
+		track_seek(&w->need[i], w->starts[i], at);
+}
+
+static void walk_range(struct work *w, uint32_t lo, uint32_t hi)
+{
+	struct wdx_xplaces p, last;
+	uint32_t from = lo;
+	bool have = false;
+
+	memset(&p, 0, sizeof(p));
+	memset(&last, 0, sizeof(last));
+	seek(w, lo);
+	for (uint32_t at = lo; at < hi;) {
+		uint32_t until = hi;
+
+		p.context = track_at(w->x, &w->context, at, &until);
+		for (size_t i = 0; i < w->xe->nneeds; i++)
+			p.need[i] = track_at(w->x, &w->need[i], at, &until);
+		if (have && memcmp(&p, &last, sizeof(p))) {
+			segment(w, from, at, &last);
+			from = at;
+		}
+		last = p;
+		have = true;
+		at = until;
+	}
+	if (have)
+		segment(w, from, hi, &last);
+}
+
+static void work_init(struct work *w, struct wdx_xlat *x, struct wdx_emit *e)
+{
+	w->x = x;
+	w->e = e;
+	w->xe = &x->xexpr;
+	track_init(x, &w->context, WDX_ENT_CONTEXT, 0);
+	w->starts[WDX_XEXPR_MAX_NEEDS] = w->context.next;
+	for (size_t i = 0; i < w->xe->nneeds; i++) {
+		track_init(x, &w->need[i], w->xe->needs[i].kind, w->xe->needs[i].index);
+		w->starts[i] = w->need[i].next;
+	}
+}
+
+/* The native ranges where the wasm DWARF says that the entry holds. */
+static bool native_ranges(struct wdx_xlat *x, const struct wdx_loc *l, bool exact)
+{
+	size_t n;
+	const struct wdx_range *scope;
+
+	x->ranges.len = 0;
+	if (!l->whole)
+		return wdx_code_map(&x->code, x->func, l->lo, l->hi, exact, &x->ranges);
+	if (exact) /* all of the body, but not where the compiler moved things about */
+		return wdx_code_map(&x->code, x->func, x->func->wasm->start.v, x->func->wasm->end.v, true,
+				    &x->ranges);
+	scope = wdx_xlat_scope(x, &n);
+	if (!wdx_vec_reserve(&x->ranges, n))
+		return false;
+	memcpy(x->ranges.data, scope, n * sizeof(*scope));
+	x->ranges.len = n;
+	return true;
+}
+
+/* Cuts x->ranges down to the innermost scope; both are sorted.  false: memory is out. */
+static bool clip_to_scope(struct wdx_xlat *x)
+{
+	struct wdx_ranges out = {0};
+	size_t n, k = 0;
+	const struct wdx_range *scope = wdx_xlat_scope(x, &n);
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < x->ranges.len; i++) {
+		const struct wdx_range *r = &x->ranges.data[i];
+
+		while (k < n && scope[k].hi <= r->lo)
+			k++;
+		for (size_t j = k; ok && j < n && scope[j].lo < r->hi; j++) {
+			struct wdx_range *o = wdx_vec_push(&out);
+
+			ok = o;
+			if (o)
+				*o = (struct wdx_range){scope[j].lo > r->lo ? scope[j].lo : r->lo,
+							scope[j].hi < r->hi ? scope[j].hi : r->hi};
+		}
+	}
+	wdx_vec_free(&x->ranges);
+	x->ranges = out;
+	return ok;
+}
+
+static uint64_t bytes_of(const struct wdx_range *r, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += r[i].hi - r[i].lo;
+	return sum;
+}
+
+/* One entry of the input; its native entries go to x->locs.  The reason why there are none. */
+static enum wdx_loss one_entry(struct wdx_xlat *x, const struct wdx_loc *l, struct wdx_emit *e)
+{
+	struct work w;
+	size_t before = x->locs.len;
+
+	memset(&w, 0, sizeof(w));
+	work_init(&w, x, e);
+	w.loss = WDX_LOSS_NO_PLACE;
+	if (!native_ranges(x, l, true) || !clip_to_scope(x)) {
+		wdx_emit_fail(e, "out of memory");
+		return WDX_LOSS_NO_PLACE;
+	}
+	for (size_t i = 0; i < x->ranges.len; i++)
+		walk_range(&w, (uint32_t)x->ranges.data[i].lo, (uint32_t)x->ranges.data[i].hi);
+	if (w.failed)
+		wdx_emit_fail(e, "out of memory");
+	if (x->locs.len > before)
+		return WDX_LOSS_NONE;
+	return w.loss == WDX_LOSS_NO_PLACE && !x->map->has_locals ? WDX_LOSS_NO_LOCALS : w.loss;
+}
+
+/* ---- counting what a debugger will see -------------------------------------------------------- */
+
+static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
+{
+	return a->name == DW_AT_location &&
+	       (c->die->tag == DW_TAG_variable || c->die->tag == DW_TAG_formal_parameter);
+}
+
+/* Native bytes of the scope in which the input gives the variable a location. */
+static uint64_t input_bytes(struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!native_ranges(x, &l[i], false) || (!l[i].whole && !clip_to_scope(x)))
+			return 0;
+		sum += bytes_of(x->ranges.data, x->ranges.len);
+	}
+	return sum;
+}
+
+static uint64_t located_bytes(const struct wdx_xlat *x)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < x->locs.len; i++)
+		sum += x->locs.data[i].hi - x->locs.data[i].lo;
+	return sum;
+}
+
+static uint64_t frame_bytes(struct wdx_xlat *x)
+{
+	x->ranges.len = 0;
+	if (!wdx_vec_reserve(&x->ranges, x->frame_ranges.len))
+		return 0;
+	memcpy(x->ranges.data, x->frame_ranges.data, x->frame_ranges.len * sizeof(*x->ranges.data));
+	x->ranges.len = x->frame_ranges.len;
+	return clip_to_scope(x) ? bytes_of(x->ranges.data, x->ranges.len) : 0;
+}
+
+static void count(struct wdx_xlat *x, uint64_t input, uint64_t output)
+{
+	x->stats.variables++;
+	x->stats.located += output > 0;
+	x->stats.scope_bytes += input;
+	x->stats.covered_bytes += output < input ? output : input;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------- */
+
+static enum wdx_xexpr_use use_of(unsigned at)
+{
+	return at == DW_AT_location	? WDX_USE_VARIABLE
+	       : at == DW_AT_frame_base ? WDX_USE_FRAME_BASE
+					: WDX_USE_VALUE;
+}
+
+/* Member offsets of version 2 are expressions on an address that is on the stack: a constant in all
+ * but virtual inheritance. */
+static bool member_offset(const struct wdx_cursor *c, const struct wdx_attr *a,
+			  const struct wdx_loc *l, struct wdx_emit *e)
+{
+	struct wdx_op op;
+	const char *why;
+	size_t n;
+
+	if (a->name != DW_AT_data_member_location || !l->whole ||
+	    !wdx_decode_expr(c->unit, l->expr, l->size, &op, 1, &n, &why) || n != 1 ||
+	    op.code != DW_OP_plus_uconst)
+		return false;
+	wdx_emit_uint(e, a->name, op.arg[0]);
+	return true;
+}
+
+/* The slot of a virtual function is a constant that is never an address. */
+static bool vtable_slot(const struct wdx_cursor *c, const struct wdx_attr *a, const struct wdx_loc *l,
+			struct wdx_emit *e)
+{
+	struct wdx_op op;
+	const char *why;
+	size_t n;
+
+	if (a->name != DW_AT_vtable_elem_location || !l->whole ||
+	    !wdx_decode_expr(c->unit, l->expr, l->size, &op, 1, &n, &why) || n != 1 ||
+	    op.code != DW_OP_constu)
+		return false;
+	struct wdx_expr *out = wdx_expr_begin(e);
+
+	wdx_expr_raw(out, l->expr, l->size);
+	wdx_emit_expr(e, a->name, out);
+	return true;
+}
+
+/* What needs nothing that moves stays one expression: statics, constants, and what the frame base
+ * leads to, whose own list says where it holds. */
+static bool single(struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
+{
+	return n == 1 && l->whole && !x->xexpr.nneeds;
+}
+
+static enum wdx_loss emit_single(struct wdx_xlat *x, const struct wdx_attr *a, struct wdx_emit *e)
+{
+	struct wdx_xplaces none = {0};
+	struct wdx_expr *out = wdx_expr_begin(e);
+	enum wdx_loss loss = wdx_xexpr_emit(&x->xexpr, &none, out);
+
+	if (loss != WDX_LOSS_NONE)
+		return loss;
+	if (x->xexpr.uses_frame && !x->frame_ranges.len)
+		return x->map->has_locals ? WDX_LOSS_NO_PLACE : WDX_LOSS_NO_LOCALS;
+	wdx_emit_expr(e, a->name, out);
+	return WDX_LOSS_NONE;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct wdx_expr_loc *p = a, *q = b;
+
+	return p->lo < q->lo ? -1 : p->lo > q->lo;
+}
+
+/* Entries of the input may overlap; each of ours is true by itself, but debuggers and verifiers want
+ * them disjoint: the first wins. */
+static void make_disjoint(struct wdx_xlat *x)
+{
+	size_t w = 0;
+
+	if (x->locs.len)
+		qsort(x->locs.data, x->locs.len, sizeof(*x->locs.data), by_address);
+	for (size_t i = 0; i < x->locs.len; i++) {
+		struct wdx_expr_loc l = x->locs.data[i];
+
+		if (w && l.lo < x->locs.data[w - 1].hi)
+			l.lo = x->locs.data[w - 1].hi;
+		if (l.lo < l.hi)
+			x->locs.data[w++] = l;
+	}
+	x->locs.len = w;
+}
+
+static void remember_frame(struct wdx_xlat *x)
+{
+	x->frame_ranges.len = 0;
+	if (!wdx_vec_reserve(&x->frame_ranges, x->locs.len))
+		return;
+	for (size_t i = 0; i < x->locs.len; i++)
+		x->frame_ranges.data[x->frame_ranges.len++] = (struct wdx_range){
+			x->locs.data[i].lo - x->text_addr, x->locs.data[i].hi - x->text_addr};
+	wdx_ranges_merge(&x->frame_ranges, 0);
+}
+
+static enum wdx_loss emit_list(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
+			       const struct wdx_loc *l, size_t n, struct wdx_emit *e)
+{
+	enum wdx_loss loss = WDX_LOSS_NO_PLACE, why;
+
+	x->locs.len = 0;
+	for (size_t i = 0; i < n; i++) {
+		why = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func->wasm, use_of(a->name), l[i].expr,
+				      l[i].size);
+		if (why == WDX_LOSS_NONE)
+			why = one_entry(x, &l[i], e);
+		if (why != WDX_LOSS_NONE)
+			loss = why;
+	}
+	make_disjoint(x);
+	if (a->name == DW_AT_frame_base)
+		remember_frame(x);
+	if (!x->locs.len)
+		return loss;
+	wdx_emit_loclist(e, a->name, x->locs.data, x->locs.len);
+	return WDX_LOSS_NONE;
+}
+
+static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
+			       const struct wdx_loc *l, size_t n, struct wdx_emit *e)
+{
+	enum wdx_loss loss;
+
+	x->locs.len = 0;
+	if (!n)
+		return x->func ? WDX_LOSS_NO_PLACE : WDX_LOSS_DEAD_CODE;
+	loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL, use_of(a->name),
+			       l->expr, l->size);
+	if (n == 1 && loss != WDX_LOSS_NONE)
+		return loss;
+	if (loss == WDX_LOSS_NONE && single(x, l, n))
+		return emit_single(x, a, e);
+	return x->func ? emit_list(x, c, a, l, n, e) : WDX_LOSS_MIXED_EXPR;
+}
+
+enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_attr *a,
+				   const struct wdx_loc *l, size_t n, struct wdx_emit *e, void *arg)
+{
+	struct wdx_xlat *x = arg;
+	bool counted = x->func && is_variable(c, a), one;
+	uint64_t output;
+
+	if (n == 1 && (member_offset(c, a, l, e) || vtable_slot(c, a, l, e)))
+		return WDX_DONE;
+	if (x->bare && x->func == NULL && a->name == DW_AT_frame_base)
+		return WDX_DROP;
+	if (use_of(a->name) == WDX_USE_FRAME_BASE)
+		x->frame_ranges.len = 0;
+	enum wdx_loss loss = translate(x, c, a, l, n, e);
+
+	if (loss != WDX_LOSS_NONE)
+		wdx_xlat_lose(x, loss);
+	if (counted) {
+		one = loss == WDX_LOSS_NONE && single(x, l, n);
+		output = loss != WDX_LOSS_NONE ? 0
+			 : !one		       ? located_bytes(x)
+			 : x->xexpr.uses_frame ? frame_bytes(x)
+					       : UINT64_MAX;
+		count(x, input_bytes(x, l, n), output);
+	}
+	return WDX_DONE;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * The wasm-to-native visitor: its state, shared by the files that handle entries (die.c), locations
+ * (location.c), line tables (lines.c) and frames (frames.c).
+ */
+#ifndef WDX_XLAT_TRANSLATE_H
+#define WDX_XLAT_TRANSLATE_H
+
+#include "native/native.h"
+#include "wdx.h"
+#include "wdx_pass.h"
+#include "xlat/code.h"
+#include "xlat/expr.h"
+#include "xlat/loss.h"
+
+struct wdx_scope { /* an open entry that has code */
+	unsigned depth;
+	size_t first; /* native ranges, from here to the next scope's, in wdx_xlat.scope_ranges */
+};
+
+struct wdx_xlat {
+	const struct wdx_wasm *wasm;
+	const struct wdx_map *map;
+	const struct wdx_target *target;
+	struct wdx_codeindex code;
+	struct wdx_xenv env;
+	uint64_t text_addr; /* of native offset 0 in the side-car */
+	const char *module_name;
+	unsigned dwarf_version; /* of the output */
+	bool *preserved; /* by DWARF register number; npreserved of them */
+	size_t npreserved;
+	bool *described; /* by function of the map: has an entry */
+
+	/* where the walk is */
+	bool bare;
+	uint32_t call_return; /* of the call site in work */
+	const struct wdx_code_func *func;
+	unsigned func_depth;
+	WDX_VEC(struct wdx_scope) scopes;
+	struct wdx_ranges scope_ranges;
+	struct wdx_ranges frame_ranges; /* where the function's frame base is known */
+
+	/* scratch */
+	struct wdx_ranges ranges;
+	WDX_VEC(struct wdx_expr_loc) locs;
+	struct wdx_xexpr xexpr;
+
+	uint64_t losses[WDX_LOSS_COUNT];
+	struct wdx_stats stats;
+};
+
+struct wdx_error *wdx_xlat_init(struct wdx_xlat *x, const struct wdx_wasm *wasm,
+				const struct wdx_map *map, const struct wdx_target *target);
+void wdx_xlat_deinit(struct wdx_xlat *x);
+
+/* The visitor; its arg is the struct wdx_xlat. */
+extern const struct wdx_visitor wdx_xlat_visitor;
+
+static inline void wdx_xlat_lose(struct wdx_xlat *x, enum wdx_loss why)
+{
+	x->losses[why]++;
+}
+
+/* Native ranges of the innermost open scope, or of the function; n 0 outside functions. */
+const struct wdx_range *wdx_xlat_scope(const struct wdx_xlat *x, size_t *n);
+
+/* Events (see struct wdx_visitor). */
+enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_attr *a,
+				   const struct wdx_loc *l, size_t n, struct wdx_emit *e, void *arg);
+enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_line_table *t,
+				struct wdx_emit *e, void *arg);
+
+/* The whole .debug_frame of the map, appended to b. */
+struct wdx_error *wdx_xlat_frames(const struct wdx_xlat *x, unsigned address_size,
+				  struct wdx_buf *b);
+
+#endif

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""gdb's side of table.py; sourced by gdb itself."""
+import os
+import sys
+
+import gdb
+
+sys.path.insert(0, os.environ["T_DIR"])
+import table  # noqa: E402
+
+SETTINGS = ("pagination off", "confirm off", "width 0", "breakpoint pending on",
+            "debuginfod enabled off", "print repeats unlimited", "print elements unlimited",
+            "startup-with-shell off")
+
+
+def text_of(v):
+    """A value in the notation of the tables: numbers plain, characters as numbers."""
+    if v.is_optimized_out:
+        return "<optimized out>"
+    t = v.type.strip_typedefs()
+    if t.code == gdb.TYPE_CODE_ARRAY:
+        lo, hi = t.range()
+        return table.join(text_of(v[i]) for i in range(lo, hi + 1))
+    if t.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
+        return table.join(("" if f.is_base_class else f.name + " = ") + text_of(v[f])
+                          for f in t.fields()
+                          if hasattr(f, "bitpos") and not (f.name or "").startswith("_vptr"))
+    if t.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+        return text_of(v.referenced_value())
+    if t.code == gdb.TYPE_CODE_PTR:
+        return hex(int(v))
+    if t.code in (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR):
+        return str(int(v))
+    if t.code == gdb.TYPE_CODE_FLT:
+        return repr(float(v))
+    return str(v)
+
+
+def where(frame):
+    sal = frame.find_sal()
+    return "%s:%d" % (table.plain(frame.name()), sal.line)
+
+
+class Debugger:
+    def __init__(self):
+        self.last = ""
+        self.value = "unavailable"
+        for s in SETTINGS:
+            gdb.execute("set " + s)
+
+    def run(self, command):
+        self.last = gdb.execute(command, to_string=True) or ""
+        return self.last
+
+    def stopped(self):
+        if not gdb.selected_inferior().pid:
+            code = gdb.parse_and_eval("$_exitcode")
+            return "exited" if code.type.code == gdb.TYPE_CODE_VOID else "exited %d" % int(code)
+        return where(gdb.selected_frame())
+
+    def set_break(self, at):
+        return "pending" if "pending" in self.run("break " + at) else "set"
+
+    def start(self):
+        remote = os.environ.get("T_REMOTE")
+        if not remote:
+            self.run("tbreak host_ready")
+            self.run("run")
+            return
+        self.run("set sysroot " + os.environ["T_SYSROOT"])
+        self.run("target remote " + remote)
+        self.run("tbreak host_ready")
+        self.run("continue")
+
+    def ready(self):
+        self.start()
+        name = gdb.selected_frame().name()
+        self.run("finish")  # host_text and host_memory are set from here on
+        return name
+
+    def fresh(self):
+        """A block must not fail because one before it ran the program to its end."""
+        if gdb.selected_inferior().pid:
+            return "alive"
+        self.run("delete")
+        self.ready()
+        self.run("remove-symbol-file -a %d" % self.text)
+        self.load()
+        return "restarted"
+
+    def load(self):
+        debug = os.environ["T_DEBUG"]
+        script = os.environ.get("T_LOAD_SCRIPT")
+        if script:
+            self.run("source " + script)
+            return "loaded"
+        self.text = self.number("host_text")
+        command = "add-symbol-file %s -s .text %d" % (debug, self.text)
+        if table.has_section(debug, ".wasm.memory"):
+            command += " -s .wasm.memory %d" % self.number("host_memory")
+        self.run(command)
+        return "loaded"
+
+    def number(self, name):
+        return int(gdb.parse_and_eval(name))
+
+    def resolved(self):
+        return " ".join("pending" if b.pending else "set" for b in gdb.breakpoints() or ())
+
+    def delete(self):
+        self.run("delete")
+        return "deleted"
+
+    def go(self, command):
+        self.run(command)
+        return self.stopped()
+
+    def cont(self):
+        return self.go("continue")
+
+    def step(self):
+        return self.go("step")
+
+    def next(self):
+        return self.go("next")
+
+    def finish(self):
+        self.value = "unavailable"
+        out = self.go("finish")
+        for line in self.last.splitlines():
+            if line.startswith("Value returned is"):
+                self.value = line.partition(" = ")[2]
+        return out
+
+    def returned(self):
+        return self.value
+
+    def up(self):
+        return self.go("up")
+
+    def top(self):
+        return self.go("frame 0")
+
+    def where(self):
+        return self.stopped()
+
+    def backtrace(self):
+        names, f = [], gdb.newest_frame()
+        while f:
+            names.append(table.plain(f.name()))
+            f = f.older()
+        return " <- ".join(names)
+
+    def print(self, expression):
+        return text_of(gdb.parse_and_eval(expression))
+
+    def watch(self, expression):
+        out = self.run("watch -l " + expression)
+        return "watching" if "atchpoint" in out else out
+
+
+table.Session(Debugger()).run()
+if gdb.selected_inferior().pid:
+    gdb.execute("kill")
