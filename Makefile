@@ -3,6 +3,7 @@
 # make                    build/wasm-dwarf-xform, build/libwdx.{a,so,pc}
 # make check              unit tests and cases (TAP); T="a.sh b" runs only those
 # make check-debuggers    the tests that need gdb and lldb
+# make check-all          both
 # make demo, make bench   what tests/demo.sh and tests/bench.sh say of themselves
 # make install            DESTDIR=, prefix=; uninstall takes the same
 # make dist               build/wasm-dwarf-xform-VERSION.tar.gz of the last commit
@@ -14,7 +15,7 @@
 # Without a config.mk the first make runs autoconf and configure in build/.
 
 all:
-.PHONY: all check check-unit check-debuggers demo bench install uninstall dist format lint clean \
+.PHONY: all check check-all check-unit check-debuggers demo bench install uninstall dist format lint clean \
 	distclean FORCE
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -157,14 +158,20 @@ TEST_ENV = BUILD='$(abspath $(B))' SRC='$(CURDIR)' WDX='$(abspath $(PROGRAM))' C
 HARNESS = $(TEST_ENV) perl tests/harness.pl --jobs $(JOBS)
 pick = $(if $(T),$(foreach t,$(1),$(if $(filter $(T),$(notdir $(t))),$(t))),$(1))
 
+CASES := $(sort $(wildcard tests/cases/*.sh)) tests/lint/layers.sh
+SESSIONS := $(sort $(wildcard tests/debugger/*.sh)) tests/aarch64.sh
+
 check: all $(UNIT)
-	@$(HARNESS) $(call pick,$(UNIT) $(sort $(wildcard tests/cases/*.sh)) tests/lint/layers.sh)
+	@$(HARNESS) $(call pick,$(UNIT) $(CASES))
 
 check-unit: $(UNIT)
 	@$(HARNESS) $(call pick,$(UNIT))
 
 check-debuggers: all
-	@$(HARNESS) $(call pick,$(sort $(wildcard tests/debugger/*.sh)))
+	@$(HARNESS) $(call pick,$(SESSIONS))
+
+check-all: all $(UNIT)
+	@$(HARNESS) $(call pick,$(UNIT) $(CASES) $(SESSIONS))
 
 demo bench: all
 	@$(TEST_ENV) bash tests/$@.sh

@@ -55,6 +55,7 @@ void wdx_emit_deinit(struct wdx_emit *e)
 	free(e->line_strs.slots);
 	wdx_vec_free(&e->abbrevs);
 	wdx_vec_free(&e->abbrev_specs);
+	wdx_vec_free(&e->files);
 	free(e->abbrev_slots);
 	wdx_vec_free(&e->open);
 	wdx_vec_free(&e->specs);
@@ -173,6 +174,7 @@ static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_si
 	e->base = e->unit ? e->unit->pub.low_pc : 0;
 	e->first_new = (uint32_t)e->offsets.len;
 	e->abbrevs.len = e->abbrev_specs.len = 0;
+	e->files.len = 0;
 	if (e->abbrev_slots)
 		memset(e->abbrev_slots, 0, e->nabbrev_slots * sizeof(*e->abbrev_slots));
 	wdx_buf_reset(&e->xbytes);
@@ -752,24 +754,111 @@ static const char *unit_string(const struct wdx_emit *e, unsigned at)
 	return a && a->class == WDX_CLASS_STRING ? (const char *)a->data : NULL;
 }
 
+static const char *skip_dot(const char *path)
+{
+	while (path[0] == '.' && path[1] == '/')
+		path += 2;
+	return path;
+}
+
+/* Whether "DIR/NAME" is that path, "./" at the front of any of them aside. */
+static bool path_is(const char *dir, const char *name, const char *path)
+{
+	size_t n;
+
+	dir = skip_dot(dir);
+	path = skip_dot(path);
+	n = name[0] == '/' ? 0 : strlen(dir);
+	if (n) {
+		if (strncmp(path, dir, n) || path[n] != '/')
+			return false;
+		path = skip_dot(path + n + 1);
+	}
+	return !strcmp(skip_dot(name), path);
+}
+
+/* The file of an older table that is the unit's primary one; 0: none is. */
+static size_t primary_file(const struct wdx_line_table *t, const char *name, const char *comp_dir)
+{
+	for (size_t i = 1; i < t->nfiles; i++) {
+		const struct wdx_line_file *f = &t->files[i];
+		const char *dir = f->dir && f->dir < t->ndirs && t->dirs[f->dir] ? t->dirs[f->dir] : "";
+
+		if (path_is(dir, f->name, name) || (comp_dir && !f->dir && path_is(comp_dir, f->name, name)))
+			return i;
+	}
+	return 0;
+}
+
+/*
+ * A table before version 5 counts files from 1, and file 0 of version 5 is the unit's primary file
+ * (DWARF 5 §6.2.4.1).  Where that is one of the table's files it moves to 0, so that no file stands
+ * in the table twice; else it is put before them.  The input's numbers are mapped by e->files.
+ */
+static bool renumber_files(struct wdx_emit *e, const struct wdx_line_table *t, const char *name,
+			   const char *comp_dir, struct wdx_line_table *out)
+{
+	size_t primary = primary_file(t, name, comp_dir);
+	struct wdx_line_file *files = wdx_arena_calloc(&e->xarena, t->nfiles + 1, sizeof(*files));
+	size_t n = 1;
+
+	if (!files || !wdx_vec_reserve(&e->files, t->nfiles + 1))
+		return false;
+	e->files.data[e->files.len++] = 0;
+	files[0] = primary ? t->files[primary] : (struct wdx_line_file){.name = name};
+	for (size_t i = 1; i < t->nfiles; i++) {
+		e->files.data[e->files.len++] = i == primary ? 0 : (uint32_t)n;
+		if (i != primary)
+			files[n++] = t->files[i];
+	}
+	*out = *t;
+	out->version = 5;
+	out->files = files;
+	out->nfiles = n;
+	return true;
+}
+
+uint64_t wdx_build_file(const struct wdx_emit *e, uint64_t file)
+{
+	if (e->files.len)
+		return file < e->files.len ? e->files.data[file] : 0;
+	return e->unit && e->unit->pub.version >= 5 && e->version < 5 ? file + 1 : file;
+}
+
 void wdx_emit_line_header(struct wdx_emit *e, const struct wdx_line_table *t)
 {
+	const char *name = unit_string(e, DW_AT_name), *comp_dir = unit_string(e, DW_AT_comp_dir);
 	struct wdx_line_options o = {.version = (uint16_t)(e->version >= 5 ? 5 : 4),
 				     .address_size = (uint8_t)e->address_size,
-				     .name = unit_string(e, DW_AT_name),
-				     .comp_dir = unit_string(e, DW_AT_comp_dir),
+				     .name = name,
+				     .comp_dir = comp_dir,
 				     .line_str = line_str,
 				     .arg = e};
+	struct wdx_line_table renumbered;
 
 	wdx_build_line_end(e);
 	e->line_offset = (uint32_t)e->out[WDX_OUT_LINE].len;
 	e->line_open = true;
+	e->files.len = 0;
+	if (t->version < 5 && o.version == 5) {
+		if (!renumber_files(e, t, name ? name : "", comp_dir, &renumbered)) {
+			wdx_emit_latch(e, &wdx_nomem);
+			e->line_open = false;
+			return;
+		}
+		t = &renumbered;
+	}
 	wdx_line_begin(&e->line, &e->out[WDX_OUT_LINE], t, &o);
 }
 
 void wdx_emit_row(struct wdx_emit *e, const struct wdx_row *row)
 {
-	wdx_line_row(&e->line, row);
+	struct wdx_row r = *row;
+
+	/* the writer shifts the numbers of newer tables itself */
+	if (e->files.len)
+		r.file = (uint32_t)wdx_build_file(e, row->file);
+	wdx_line_row(&e->line, &r);
 }
 
 void wdx_build_line_end(struct wdx_emit *e)

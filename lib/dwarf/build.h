@@ -84,6 +84,7 @@ struct wdx_emit {
 	size_t nabbrev_slots;
 	WDX_VEC(uint8_t) open; /* a byte per open entry: it has children */
 	struct wdx_line_writer line;
+	WDX_VEC(uint32_t) files; /* output number of each file of the unit's table; empty: the same */
 	uint32_t line_offset;
 	bool line_open;
 
@@ -114,6 +115,9 @@ struct wdx_error *wdx_build_finish(struct wdx_emit *e);
 
 /* Latches an error (consumed). */
 void wdx_emit_latch(struct wdx_emit *e, struct wdx_error *err);
+
+/* The output's number for a file number of the input's line table. */
+uint64_t wdx_build_file(const struct wdx_emit *e, uint64_t file);
 
 /* Ends the unit's line table when one is open. */
 void wdx_build_line_end(struct wdx_emit *e);

@@ -67,7 +67,7 @@ static void copy_flag(struct wdx_emit *e, const struct wdx_attr *a)
 	wdx_buf_u8(&e->vals, 0);
 }
 
-/* Version 4 tables count files from 1: see file_shift in encode.h. */
+/* Tables count files from 1 before version 5: see wdx_build_file(). */
 static bool is_file_number(unsigned at)
 {
 	return at == DW_AT_decl_file || at == DW_AT_call_file;
@@ -88,8 +88,8 @@ void wdx_emit_attr(struct wdx_emit *e, const struct wdx_cursor *c, const struct 
 		wdx_emit_block(e, a->name, a->data, a->size);
 		return;
 	case WDX_CLASS_CONSTANT:
-		if (is_file_number(a->name) && c->unit->version >= 5 && e->version < 5)
-			wdx_emit_uint(e, a->name, a->value + 1);
+		if (is_file_number(a->name))
+			wdx_emit_uint(e, a->name, wdx_build_file(e, a->value));
 		else
 			copy_constant(e, a);
 		return;
@@ -418,8 +418,8 @@ static void macros(struct wdx_pass *p, const struct wdx_attr *a)
 			wdx_pass_lost(p, WDX_LOST_MACRO, "imported macro units are not followed");
 			continue;
 		}
-		if (m.type == DW_MACRO_start_file && it.version >= 5 && e->version < 5)
-			m.file++;
+		if (m.type == DW_MACRO_start_file)
+			m.file = (uint32_t)wdx_build_file(e, m.file);
 		if (!p->v->macro ||
 		    !has_visitor_verdict(p, p->v->macro(&p->cursor, &m, e, p->config->arg)))
 			wdx_macros_write(&w, &m);

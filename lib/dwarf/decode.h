@@ -137,7 +137,7 @@ struct wdx_macros {
 	uint8_t offset_size;
 	bool has_line;
 	uint64_t line_offset;  /* of the line table that start_file refers to, if has_line */
-	size_t str_size;      /* usable bytes of in->str */
+	size_t str_size;       /* usable bytes of in->str */
 	const uint8_t *vendor; /* opcode_operands_table, checked */
 	const uint8_t *vendor_end;
 };

@@ -491,19 +491,34 @@ static void default_bases(struct wdx_in_unit *u)
 	u->loclists_base = u->rnglists_base = u->pub.offset_size == 8 ? 20 : 12;
 }
 
+/* What stands at the end of the headers of type, skeleton and split units (DWARF 5 §7.5.1).  libdw
+ * would tell it only of units in .debug_types. */
+static void read_signature(const struct wdx_input *in, struct wdx_in_unit *u)
+{
+	bool type = u->pub.type == DW_UT_type || u->pub.type == DW_UT_split_type;
+	unsigned size = 8 + (type ? u->pub.offset_size : 0);
+	struct wdx_reader r;
+
+	if (u->pub.type == DW_UT_compile || u->pub.type == DW_UT_partial ||
+	    u->first_die - u->pub.offset < size)
+		return;
+	wdx_reader_init(&r, in->sec[WDX_SEC_INFO].data + u->first_die - size, size, 0, in->big);
+	u->signature = wdx_read_u64(&r);
+	if (type)
+		u->type_offset = wdx_read_uint(&r, u->pub.offset_size);
+}
+
 static struct wdx_error *read_units(struct wdx_input *in)
 {
 	Dwarf_Off off = 0, next, abbrev;
 	size_t header;
 	Dwarf_Half version;
 	uint8_t address_size, offset_size;
-	uint64_t signature;
-	Dwarf_Off type_offset;
 	struct wdx_error *err;
 
 	for (;; off = next) {
 		int r = dwarf_next_unit(in->dw, off, &next, &header, &version, &abbrev, &address_size,
-					&offset_size, &signature, &type_offset);
+					&offset_size, NULL, NULL);
 		if (r == 1)
 			return NULL;
 		if (r < 0)
@@ -525,8 +540,6 @@ static struct wdx_error *read_units(struct wdx_input *in)
 			u->pub.type = in->sec[WDX_SEC_INFO].data[off + (offset_size == 8 ? 14 : 6)];
 		u->first_die = off + header;
 		u->end = next;
-		u->signature = signature;
-		u->type_offset = type_offset;
 		if (version < 2 || version > 5 || (address_size != 4 && address_size != 8))
 			return wdx_bad_input(".debug_info: unit 0x%llx: version %u with addresses of %u bytes "
 					     "is not supported",
@@ -535,6 +548,7 @@ static struct wdx_error *read_units(struct wdx_input *in)
 			return wdx_bad_input(".debug_info: unit 0x%llx: empty or past the end of the section",
 					     (unsigned long long)off);
 		default_bases(u);
+		read_signature(in, u);
 		err = abbrevs_of(in, u->first_die, abbrev, version, &u->abbrevs);
 		if (err)
 			return err;

@@ -116,9 +116,9 @@ static unsigned number_size(const struct reading *rd, uint64_t form)
 	static const struct {
 		uint8_t form, size;
 	} sizes[] = {
-		{DW_FORM_data1, 1}, {DW_FORM_data2, 2}, {DW_FORM_data4, 4}, {DW_FORM_data8, 8},
-		{DW_FORM_flag, 1},  {DW_FORM_strx1, 1}, {DW_FORM_strx2, 2}, {DW_FORM_strx3, 3},
-		{DW_FORM_strx4, 4},
+		{DW_FORM_data1, 1}, {DW_FORM_data2, 2}, {DW_FORM_data4, 4},
+		{DW_FORM_data8, 8}, {DW_FORM_flag, 1},	{DW_FORM_strx1, 1},
+		{DW_FORM_strx2, 2}, {DW_FORM_strx3, 3}, {DW_FORM_strx4, 4},
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -332,9 +332,8 @@ static inline uint32_t get_uleb32(struct wdx_reader *r)
 
 static void reset_registers(struct reading *rd)
 {
-	rd->row = (struct wdx_row){.file = 1,
-				   .line = 1,
-				   .flags = rd->out->default_is_stmt ? WDX_ROW_IS_STMT : 0};
+	rd->row = (struct wdx_row){
+		.file = 1, .line = 1, .flags = rd->out->default_is_stmt ? WDX_ROW_IS_STMT : 0};
 }
 
 static inline void emit_row(struct reading *rd)

@@ -15,8 +15,8 @@ struct list {
 	struct wdx_reader r;
 	uint64_t mask; /* of an address */
 	uint64_t base;
-	bool dead;     /* base is a tombstone */
-	bool locs;     /* entries have expressions */
+	bool dead; /* base is a tombstone */
+	bool locs; /* entries have expressions */
 };
 
 static uint64_t address_mask(unsigned size)

@@ -43,8 +43,8 @@ static const struct {
 	uint8_t size;
 	bool sign;
 } fixed[] = {
-	[K_U1] = {1, false},   [K_U2] = {2, false},   [K_U4] = {4, false}, [K_U8] = {8, false},
-	[K_S1] = {1, true},    [K_S2] = {2, true},    [K_S4] = {4, true},  [K_S8] = {8, true},
+	[K_U1] = {1, false},	[K_U2] = {2, false},   [K_U4] = {4, false},   [K_U8] = {8, false},
+	[K_S1] = {1, true},	[K_S2] = {2, true},    [K_S4] = {4, true},    [K_S8] = {8, true},
 	[K_BRANCH] = {2, true}, [K_REF2] = {2, false}, [K_REF4] = {4, false}, [K_WASM] = {0, false},
 };
 
@@ -129,7 +129,7 @@ static void decode_op(struct wdx_reader *r, const struct wdx_unit *u, struct wdx
 	size_t at = wdx_reader_at(r);
 	const struct op_info *info;
 
-	*op = (struct wdx_op){.offset = (uint32_t)at, .code = *r->pos};
+	*op = (struct wdx_op){.offset = (uint32_t)at, .code = *r->pos, .bytes = r->pos};
 	info = &infos[op->code];
 	if (!info->name) {
 		wdx_reader_fail(r, "unknown operation");
@@ -190,7 +190,8 @@ bool wdx_decode_expr(const struct wdx_unit *u, const uint8_t *p, size_t size, st
 			++*n;
 	}
 	if (!r.failed && !resolve_branches(ops, *n, size))
-		wdx_reader_fail(&r, "branch into the middle of an operation, or out of the expression");
+		wdx_reader_fail(&r,
+				"branch into the middle of an operation, or out of the expression");
 	if (r.failed)
 		*why = r.failed;
 	return !r.failed;

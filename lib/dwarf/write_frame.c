@@ -55,8 +55,7 @@ size_t wdx_write_fde(struct wdx_buf *b, size_t cie, uint8_t address_size, uint64
 {
 	size_t at = b->len;
 
-	if (!good_size(address_size) || cie >= UINT32_MAX || lo > hi ||
-	    !fits(hi, address_size))
+	if (!good_size(address_size) || cie >= UINT32_MAX || lo > hi || !fits(hi, address_size))
 		return WDX_NOT_WRITTEN;
 	wdx_buf_u32(b, 0);
 	wdx_buf_u32(b, (uint32_t)cie);

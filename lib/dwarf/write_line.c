@@ -10,7 +10,12 @@
  * Rows of machine code lie a few bytes and a few lines apart, so line_range is as in LLVM and GCC;
  * min_inst_length is 1 for every target, because places between instructions occur too.
  */
-enum { LINE_BASE = -5, LINE_RANGE = 14, OPCODE_BASE = 13, CONST_ADD = (255 - OPCODE_BASE) / LINE_RANGE };
+enum {
+	LINE_BASE = -5,
+	LINE_RANGE = 14,
+	OPCODE_BASE = 13,
+	CONST_ADD = (255 - OPCODE_BASE) / LINE_RANGE
+};
 
 static const uint8_t standard_lengths[OPCODE_BASE - 1] = {0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1};
 

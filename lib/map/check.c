@@ -51,7 +51,8 @@ static struct wdx_error *broken_pool(void)
 	return wdx_bad_input("internal: a list lies outside its pool");
 }
 
-/* --- Identity ---------------------------------------------------------------------------------- */
+/* --- Identity ----------------------------------------------------------------------------------
+ */
 
 static void hex(const uint8_t digest[32], char out[65])
 {
@@ -78,7 +79,8 @@ struct wdx_error *wdx_map_check_module(const struct wdx_map *map, const struct w
 			     map->module.size, want, wasm->size, have);
 }
 
-/* --- Registers --------------------------------------------------------------------------------- */
+/* --- Registers ---------------------------------------------------------------------------------
+ */
 
 struct wdx_error *wdx_map_check_reg(const struct wdx_target *target, unsigned reg)
 {
@@ -113,13 +115,13 @@ static struct wdx_error *check_regs(const struct wdx_map *m, const struct wdx_ta
 	return err;
 }
 
-/* --- Functions and their parts ----------------------------------------------------------------- */
+/* --- Functions and their parts -----------------------------------------------------------------
+ */
 
 static const struct wdx_wasm_func *wasm_func(const struct check *c, const struct wdx_map_func *f)
 {
-	return f->index == WDX_NO_INDEX
-		       ? NULL
-		       : &c->wasm->funcs.data[f->index - c->wasm->nimported_funcs];
+	return f->index == WDX_NO_INDEX ? NULL
+					: &c->wasm->funcs.data[f->index - c->wasm->nimported_funcs];
 }
 
 static struct wdx_error *check_index(struct check *c, const struct wdx_map_func *f)
@@ -224,7 +226,8 @@ static struct wdx_error *overlap(struct check *c, uint32_t i, uint32_t j)
 
 	item(c, 1, second->func);
 	key(c, 2, "parts");
-	item(c, 3, (size_t)(second - c->map->parts.data) - c->map->funcs.data[second->func].first_part);
+	item(c, 3,
+	     (size_t)(second - c->map->parts.data) - c->map->funcs.data[second->func].first_part);
 	return wdx_bad_input("[0x%" PRIx32 ", 0x%" PRIx32 ") overlaps [0x%" PRIx32 ", 0x%" PRIx32
 			     ") of function \"%s\"",
 			     second->lo, second->hi, first->lo, first->hi,
@@ -265,7 +268,8 @@ static const struct wdx_map_part *part_at(const struct check *c, size_t func, ui
 	return p->lo <= at && p->func == func ? p : NULL;
 }
 
-/* --- Pairs and calls --------------------------------------------------------------------------- */
+/* --- Pairs and calls ---------------------------------------------------------------------------
+ */
 
 /* The body's own ends are positions too: `start` for a prologue, `code` for what comes before the
  * first instruction.  A body that cannot be decoded to its end (an opcode newer than this
@@ -316,7 +320,8 @@ static struct wdx_error *check_pairs(struct check *c, const struct wdx_map_part 
 		item(c, 5, i);
 		if (pair->native < p->lo || pair->native >= p->hi)
 			return wdx_bad_input("native offset 0x%" PRIx32
-					     " lies outside its part [0x%" PRIx32 ", 0x%" PRIx32 ")",
+					     " lies outside its part [0x%" PRIx32 ", 0x%" PRIx32
+					     ")",
 					     pair->native, p->lo, p->hi);
 		if (i && pair->native <= pair[-1].native)
 			return wdx_bad_input("pairs must be sorted by native offset: 0x%" PRIx32
@@ -352,7 +357,8 @@ static struct wdx_error *check_calls(struct check *c, size_t func)
 	return NULL;
 }
 
-/* --- Unwinding --------------------------------------------------------------------------------- */
+/* --- Unwinding ---------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *check_rules(struct check *c, const struct wdx_map_row *row)
 {
@@ -412,16 +418,18 @@ static struct wdx_error *check_rows(struct check *c, const struct wdx_map_part *
 	return NULL;
 }
 
-/* --- Entities ---------------------------------------------------------------------------------- */
+/* --- Entities ----------------------------------------------------------------------------------
+ */
 
 static const char *const entity_keys[] = {
-	[WDX_ENT_LOCAL] = "locals",	[WDX_ENT_STACK] = "stack",	[WDX_ENT_GLOBAL] = "globals",
-	[WDX_ENT_CONTEXT] = "context",	[WDX_ENT_MEMORY] = "memories",
+	[WDX_ENT_LOCAL] = "locals",    [WDX_ENT_STACK] = "stack",     [WDX_ENT_GLOBAL] = "globals",
+	[WDX_ENT_CONTEXT] = "context", [WDX_ENT_MEMORY] = "memories",
 };
 
 static struct wdx_error *no_such(const char *what, uint32_t index, const char *owner, size_t n)
 {
-	return wdx_bad_input("%s %" PRIu32 " does not exist: the %s has %zu", what, index, owner, n);
+	return wdx_bad_input("%s %" PRIu32 " does not exist: the %s has %zu", what, index, owner,
+			     n);
 }
 
 static struct wdx_error *check_entity_index(const struct check *c, const struct wdx_map_func *f,
@@ -476,8 +484,8 @@ static struct wdx_error *check_range(const struct check *c, size_t func,
 				     ") lies outside the function's parts",
 				     r->lo, r->hi);
 	if (!first && r->lo < r[-1].hi)
-		return wdx_bad_input("ranges must be sorted and disjoint: [0x%" PRIx32 ", 0x%" PRIx32
-				     ") comes after [0x%" PRIx32 ", 0x%" PRIx32 ")",
+		return wdx_bad_input("ranges must be sorted and disjoint: [0x%" PRIx32
+				     ", 0x%" PRIx32 ") comes after [0x%" PRIx32 ", 0x%" PRIx32 ")",
 				     r->lo, r->hi, r[-1].lo, r[-1].hi);
 	return check_place(c->map, r->place);
 }
@@ -561,13 +569,13 @@ static struct wdx_error *check_body(struct check *c, size_t func)
 	return err ? err : check_entities(c, func);
 }
 
-/* --- What the module has ----------------------------------------------------------------------- */
+/* --- What the module has -----------------------------------------------------------------------
+ */
 
 /* A place that needs no frame. */
 static bool is_static(const struct wdx_place *p)
 {
-	return p->kind == WDX_PLACE_MEM &&
-	       (p->base == WDX_BASE_CONTEXT || p->base == WDX_BASE_ABS);
+	return p->kind == WDX_PLACE_MEM && (p->base == WDX_BASE_CONTEXT || p->base == WDX_BASE_ABS);
 }
 
 static struct wdx_error *check_memory(struct check *c, size_t i)
@@ -587,8 +595,9 @@ static struct wdx_error *check_memory(struct check *c, size_t i)
 	if (!err && !is_static(&c->map->places.data[mem->place]) &&
 	    c->map->places.data[mem->place].kind != WDX_PLACE_CONST) {
 		key(c, 2, "place");
-		err = wdx_bad_input("the base of a memory must be relative to the context, absolute or "
-				    "constant");
+		err = wdx_bad_input(
+			"the base of a memory must be relative to the context, absolute or "
+			"constant");
 	}
 	return err;
 }
@@ -606,7 +615,8 @@ static struct wdx_error *check_global(struct check *c, size_t i)
 	err = check_place(c->map, g->place);
 	if (!err && !is_static(&c->map->places.data[g->place])) {
 		key(c, 2, "place");
-		err = wdx_bad_input("the cell of a global must be relative to the context or absolute");
+		err = wdx_bad_input(
+			"the cell of a global must be relative to the context or absolute");
 	}
 	return err;
 }
@@ -630,11 +640,13 @@ static struct wdx_error *check_statics(struct check *c)
 	key(c, 0, "preserved");
 	for (i = 1; i < m->preserved.len; i++)
 		if (m->preserved.data[i] <= m->preserved.data[i - 1])
-			return wdx_bad_input("DWARF register %u is given twice", m->preserved.data[i]);
+			return wdx_bad_input("DWARF register %u is given twice",
+					     m->preserved.data[i]);
 	return NULL;
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *check_head(struct check *c)
 {
@@ -649,7 +661,8 @@ static struct wdx_error *check_head(struct check *c)
 	if (!c->map->code_size)
 		return wdx_bad_input("there is no code");
 	if (c->map->code_size > UINT32_MAX)
-		return wdx_bad_input("code of 0x%" PRIx64 " bytes: 4 GiB and more are not supported",
+		return wdx_bad_input("code of 0x%" PRIx64
+				     " bytes: 4 GiB and more are not supported",
 				     c->map->code_size);
 	return NULL;
 }
@@ -713,7 +726,8 @@ struct wdx_error *wdx_map_check_named(const struct wdx_map *map, const struct wd
 	f = &map->funcs.data[where.step[1].index];
 	if (f->index == WDX_NO_INDEX)
 		return wdx_error_at(err, "%s", f->symbol ? f->symbol : "?");
-	return wdx_error_at(err, "function %" PRIu32 " (%s)", f->index, f->symbol ? f->symbol : "?");
+	return wdx_error_at(err, "function %" PRIu32 " (%s)", f->index,
+			    f->symbol ? f->symbol : "?");
 }
 
 struct wdx_error *wdx_map_check(const struct wdx_map *map, const struct wdx_wasm *wasm)

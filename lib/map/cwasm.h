@@ -71,7 +71,8 @@ struct wdx_cwasm_name {
 };
 struct wdx_cwasm_names {
 	struct wdx_reader *funcs; /* name map of defined function i; empty when it has none */
-	WDX_VEC(struct wdx_cwasm_name) of; /* of the function asked for last, sorted */
+	WDX_VEC(struct wdx_cwasm_name) of; /* of the function loaded last, sorted by name */
+	WDX_VEC(uint32_t) named;	   /* the same locals, sorted by index */
 };
 struct wdx_error *wdx_cwasm_names_init(struct wdx_cwasm_names *n, const struct wdx_wasm *wasm);
 void wdx_cwasm_names_deinit(struct wdx_cwasm_names *n);

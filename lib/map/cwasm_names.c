@@ -58,6 +58,7 @@ void wdx_cwasm_names_deinit(struct wdx_cwasm_names *n)
 {
 	free(n->funcs);
 	wdx_vec_free(&n->of);
+	wdx_vec_free(&n->named);
 }
 
 static int compare(const char *a, size_t alen, const char *b, size_t blen)
@@ -77,13 +78,20 @@ static int by_name(const void *a, const void *b)
 	return compare(x->s, x->len, y->s, y->len);
 }
 
+static int by_local(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 struct wdx_error *wdx_cwasm_names_load(struct wdx_cwasm_names *n, uint32_t func)
 {
 	struct wdx_reader in = n->funcs[func];
 	struct wdx_cwasm_name name;
 	uint32_t count;
 
-	n->of.len = 0;
+	n->of.len = n->named.len = 0;
 	if (in.pos == in.end)
 		return NULL;
 	for (count = (uint32_t)wdx_read_uleb(&in, 32); count && !in.failed; count--) {
@@ -92,23 +100,22 @@ struct wdx_error *wdx_cwasm_names_load(struct wdx_cwasm_names *n, uint32_t func)
 		name.s = (const char *)wdx_read_bytes(&in, name.len);
 		if (!name.s)
 			break;
-		if (!wdx_vec_reserve(&n->of, 1))
+		if (!wdx_vec_reserve(&n->of, 1) || !wdx_vec_reserve(&n->named, 1))
 			return &wdx_nomem;
 		n->of.data[n->of.len++] = name;
+		n->named.data[n->named.len++] = name.local;
 	}
-	if (n->of.len)
+	if (n->of.len) {
 		qsort(n->of.data, n->of.len, sizeof(*n->of.data), by_name);
+		qsort(n->named.data, n->named.len, sizeof(*n->named.data), by_local);
+	}
 	return NULL;
 }
 
 static bool is_named(const struct wdx_cwasm_names *n, uint32_t local)
 {
-	const struct wdx_cwasm_name *p;
-
-	wdx_vec_each (p, &n->of)
-		if (p->local == local)
-			return true;
-	return false;
+	return n->named.len &&
+	       bsearch(&local, n->named.data, n->named.len, sizeof(local), by_local);
 }
 
 /* var<N>, where local N has no name of its own. */

@@ -54,7 +54,10 @@ static struct wdx_error *position(const struct wdx_cwasm *c, const struct wdx_ma
 	pos = wdx_wasm_codepos(c->wasm, (wdx_filepos){file});
 	if (pos.v < body->start.v || pos.v > body->end.v)
 		return foreign(c, part, native, file);
-	*out = pos.v;
+	/* Zeros for declared locals come from the declaration, wherever in the code they are made:
+	 * that is no state of the function. */
+	if (pos.v >= body->code.v)
+		*out = pos.v;
 	return NULL;
 }
 

@@ -13,7 +13,7 @@
 #include "elf/elf.h"
 #include "map/cwasm.h"
 
-enum { MAX_SECTIONS = 5 };
+enum { SECTION_LOC, MAX_SECTIONS = 6 };
 
 struct found { /* a range before it is sorted and cut */
 	uint64_t lo, hi;
@@ -24,7 +24,7 @@ struct found { /* a range before it is sorted and cut */
 struct reading {
 	struct wdx_cwasm *c;
 	Dwarf *dwarf;
-	struct wdx_buf loc; /* .debug_loc, relocated */
+	const struct wdx_buf *loc; /* .debug_loc, relocated */
 	size_t budget;	    /* list entries that may still be read; lists may be shared */
 	struct wdx_cwasm_names names;
 	uint8_t *seen; /* of defined function i: described already */
@@ -37,8 +37,9 @@ struct reading {
 
 /* --- The sections ------------------------------------------------------------------------------ */
 
-static const char *const names[MAX_SECTIONS] = {".debug_info", ".debug_abbrev", ".debug_str",
-						".debug_line_str", ".debug_str_offsets"};
+static const char *const names[MAX_SECTIONS] = {
+	[SECTION_LOC] = ".debug_loc", ".debug_info",	 ".debug_abbrev",
+	".debug_str",		      ".debug_line_str", ".debug_str_offsets"};
 
 /* Copies of what libdw reads, relocated and wrapped as a file of their own. */
 static struct wdx_error *wrap(struct wdx_cwasm *c, struct wdx_buf *copies, struct wdx_buf *out)
@@ -108,7 +109,7 @@ static struct wdx_error *read_list(struct reading *r, uint64_t offset)
 	const uint8_t *expr;
 	uint16_t n;
 
-	wdx_reader_init(&in, r->loc.data, r->loc.len, 0, false);
+	wdx_reader_init(&in, r->loc->data, r->loc->len, 0, false);
 	wdx_read_seek(&in, offset);
 	while (!err && !in.failed) {
 		if (!r->budget--)
@@ -140,24 +141,10 @@ static struct wdx_error *read_location(struct reading *r, Dwarf_Die *die)
 	r->found.len = 0;
 	if (!dwarf_attr(die, DW_AT_location, &attr))
 		return NULL;
-	switch (dwarf_whatform(&attr)) {
-	case DW_FORM_exprloc:
-	case DW_FORM_block1:
-	case DW_FORM_block2:
-	case DW_FORM_block4:
-	case DW_FORM_block:
-		if (!dwarf_formblock(&attr, &block))
-			return add_found(r, r->part->lo, r->part->hi, block.data, block.length);
-		break;
-	default:
-		/* Not dwarf_formudata() alone: it wants .debug_loc, which libdw is not given. */
-		if (dwarf_whatform(&attr) == DW_FORM_sec_offset &&
-		    attr.valp + 4 <= attr.cu->endp /* DWARF32 */) {
-			memcpy(&(uint32_t){0}, attr.valp, 4);
-		}
-		if (!dwarf_formudata(&attr, &offset))
-			return read_list(r, offset);
-	}
+	if (!dwarf_formblock(&attr, &block))
+		return add_found(r, r->part->lo, r->part->hi, block.data, block.length);
+	if (!dwarf_formudata(&attr, &offset))
+		return read_list(r, offset);
 	fault(r);
 	return NULL;
 }
@@ -205,13 +192,6 @@ static struct wdx_error *put_entity(struct reading *r, unsigned kind, uint32_t i
 
 	if (!r->found.len)
 		return NULL;
-	for (i = 0; i < f->nentities; i++) {
-		e = &m->entities.data[f->first_entity + i];
-		if (e->kind == kind && e->index == index) {
-			fault(r);
-			return NULL;
-		}
-	}
 	qsort(r->found.data, r->found.len, sizeof(*r->found.data), by_start);
 	e = wdx_vec_push(&m->entities);
 	if (!e)
@@ -220,5 +200,248 @@ static struct wdx_error *put_entity(struct reading *r, unsigned kind, uint32_t i
 	f->nentities++;
 	for (i = 0; !err && i < r->found.len; i++)
 		err = put_range(r, e, &r->found.data[i]);
+	return err;
+}
+
+/* --- Functions --------------------------------------------------------------------------------- */
+
+/* The base types the engine writes; it gives no variable to locals of other types. */
+static const struct {
+	const char *name;
+	uint8_t type;
+} types[] = {{"i32", WDX_I32}, {"i64", WDX_I64}, {"f32", WDX_F32}, {"f64", WDX_F64}};
+
+static bool type_agrees(const struct reading *r, Dwarf_Die *die, uint32_t local)
+{
+	uint8_t type = wdx_wasm_local_type(r->c->wasm, r->body, local);
+	Dwarf_Attribute attr;
+	Dwarf_Die base;
+	const char *name;
+
+	if (!dwarf_attr(die, DW_AT_type, &attr) || !dwarf_formref_die(&attr, &base))
+		return false;
+	name = dwarf_diename(&base);
+	for (size_t i = 0; name && i < sizeof(types) / sizeof(*types); i++)
+		if (!strcmp(name, types[i].name))
+			return type == types[i].type;
+	return false;
+}
+
+static bool is_context(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die type;
+
+	return dwarf_attr(die, DW_AT_type, &attr) && dwarf_formref_die(&attr, &type) &&
+	       dwarf_tag(&type) == DW_TAG_pointer_type;
+}
+
+static struct wdx_error *read_variable(struct reading *r, Dwarf_Die *die)
+{
+	const char *name = dwarf_diename(die);
+	unsigned kind = WDX_ENT_LOCAL;
+	uint32_t local = 0;
+	struct wdx_error *err;
+
+	if (name && !strcmp(name, "__vmctx") && is_context(die))
+		kind = WDX_ENT_CONTEXT;
+	else
+		local = name ? wdx_cwasm_local(&r->names, name, r->body->nlocals) : UINT32_MAX;
+	if (local == UINT32_MAX || (kind == WDX_ENT_LOCAL && !type_agrees(r, die, local))) {
+		fault(r);
+		return NULL;
+	}
+	err = read_location(r, die);
+	return err ? err : put_entity(r, kind, local);
+}
+
+/* The function that the subprogram describes, or false. */
+static bool find_function(struct reading *r, Dwarf_Die *die)
+{
+	const struct wdx_map_func *f;
+	Dwarf_Addr lo;
+	uint32_t i;
+
+	if (dwarf_lowpc(die, &lo) || !(r->part = wdx_cwasm_part_at(r->c, lo)) || r->part->lo != lo)
+		return false;
+	f = &r->c->map->funcs.data[r->part->func];
+	if (f->index == WDX_NO_INDEX)
+		return false;
+	i = f->index - r->c->wasm->nimported_funcs;
+	if (r->seen[i])
+		return false;
+	r->seen[i] = 1;
+	r->body = &r->c->wasm->funcs.data[i];
+	return true;
+}
+
+static int by_kind(const void *a, const void *b)
+{
+	const struct wdx_map_entity *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->index != y->index)
+		return x->index < y->index ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Sorts what the function has; of an entity described twice the first is kept. */
+static void finish_entities(struct reading *r, struct wdx_map_func *f)
+{
+	struct wdx_map *m = r->c->map;
+	struct wdx_map_entity *e = m->entities.data + f->first_entity;
+	uint32_t i, n = 0;
+
+	if (!f->nentities)
+		return;
+	qsort(e, f->nentities, sizeof(*e), by_kind);
+	for (i = 0; i < f->nentities; i++) {
+		if (n && e[n - 1].kind == e[i].kind && e[n - 1].index == e[i].index)
+			fault(r);
+		else
+			e[n++] = e[i];
+	}
+	m->entities.len -= f->nentities - n;
+	f->nentities = n;
+}
+
+/* Goes on to the next sibling.  A sibling attribute that leads backwards would never end. */
+static bool next_sibling(Dwarf_Die *die)
+{
+	Dwarf_Off at = dwarf_dieoffset(die);
+
+	return dwarf_siblingof(die, die) == 0 && dwarf_dieoffset(die) > at;
+}
+
+static struct wdx_error *read_function(struct reading *r, Dwarf_Die *die)
+{
+	struct wdx_map_func *f;
+	struct wdx_error *err;
+	Dwarf_Die child;
+	int tag;
+
+	if (!find_function(r, die)) {
+		fault(r);
+		return NULL;
+	}
+	r->c->described++;
+	f = &r->c->map->funcs.data[r->part->func];
+	f->first_entity = (uint32_t)r->c->map->entities.len;
+	err = wdx_cwasm_names_load(&r->names, f->index - r->c->wasm->nimported_funcs);
+	if (err || dwarf_child(die, &child))
+		return err;
+	do {
+		tag = dwarf_tag(&child);
+		if (tag == DW_TAG_variable || tag == DW_TAG_formal_parameter)
+			err = read_variable(r, &child);
+	} while (!err && next_sibling(&child));
+	finish_entities(r, f);
+	return err;
+}
+
+/* --- Units ------------------------------------------------------------------------------------- */
+
+/* struct WasmtimeVMContext: its only data member is `memory`. */
+static void read_context(struct reading *r, Dwarf_Die *die)
+{
+	const char *name = dwarf_diename(die);
+	Dwarf_Attribute attr;
+	Dwarf_Word offset;
+	Dwarf_Die member;
+
+	if (!name || strcmp(name, "WasmtimeVMContext") != 0 || dwarf_child(die, &member))
+		return;
+	do {
+		name = dwarf_diename(&member);
+		if (dwarf_tag(&member) != DW_TAG_member || !name || strcmp(name, "memory") != 0 ||
+		    !dwarf_attr(&member, DW_AT_data_member_location, &attr) ||
+		    dwarf_formudata(&attr, &offset) || offset > INT32_MAX)
+			continue;
+		r->c->has_memory = true;
+		r->c->memory = offset;
+	} while (next_sibling(&member));
+}
+
+static struct wdx_error *read_unit(struct reading *r, Dwarf_Die *unit)
+{
+	struct wdx_error *err = NULL;
+	const char *producer;
+	Dwarf_Attribute attr;
+	Dwarf_Die die;
+	int tag;
+
+	producer = dwarf_attr(unit, DW_AT_producer, &attr) ? dwarf_formstring(&attr) : NULL;
+	if (!producer || strcmp(producer, "wasmtime") != 0 || dwarf_child(unit, &die))
+		return NULL;
+	if (dwarf_lowpc(unit, &r->base))
+		r->base = 0;
+	do {
+		tag = dwarf_tag(&die);
+		if (tag == DW_TAG_structure_type)
+			read_context(r, &die);
+		else if (tag == DW_TAG_subprogram)
+			err = read_function(r, &die);
+	} while (!err && next_sibling(&die));
+	return err;
+}
+
+static struct wdx_error *read_units(struct reading *r)
+{
+	struct wdx_error *err = NULL;
+	Dwarf_Off at = 0, next;
+	Dwarf_Die unit;
+	size_t header;
+
+	while (!err && !dwarf_nextcu(r->dwarf, at, &next, &header, NULL, NULL, NULL) && next > at) {
+		if (dwarf_offdie(r->dwarf, at + header, &unit))
+			err = read_unit(r, &unit);
+		at = next;
+	}
+	return err;
+}
+
+static struct wdx_error *read_dwarf(struct reading *r, struct wdx_buf *image)
+{
+	struct wdx_error *err;
+	Elf *elf;
+
+	r->budget = r->loc->len + 4096;
+	r->seen = calloc(r->c->wasm->funcs.len + 1, 1);
+	if (!r->seen)
+		return &wdx_nomem;
+	elf = elf_memory((char *)image->data, image->len);
+	r->dwarf = elf ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
+	if (r->dwarf) {
+		err = read_units(r);
+	} else { /* none that libdw can read: as if there were none */
+		fault(r);
+		err = NULL;
+	}
+	dwarf_end(r->dwarf);
+	elf_end(elf);
+	return err;
+}
+
+struct wdx_error *wdx_cwasm_vars(struct wdx_cwasm *c)
+{
+	struct wdx_buf copies[MAX_SECTIONS] = {0}, image = {0};
+	struct reading r = {.c = c, .loc = &copies[SECTION_LOC]};
+	struct wdx_error *err;
+	size_t i;
+
+	if (!wdx_cwasm_find(c, ".debug_info"))
+		return NULL;
+	err = wrap(c, copies, &image);
+	if (!err)
+		err = wdx_cwasm_names_init(&r.names, c->wasm);
+	if (!err)
+		err = read_dwarf(&r, &image);
+	wdx_cwasm_names_deinit(&r.names);
+	wdx_vec_free(&r.found);
+	free(r.seen);
+	for (i = 0; i < MAX_SECTIONS; i++)
+		wdx_buf_deinit(&copies[i]);
+	wdx_buf_deinit(&image);
 	return err;
 }

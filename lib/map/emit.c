@@ -75,7 +75,8 @@ static void reg(struct emit *e, unsigned number)
 		putf(e, "%u", number);
 }
 
-/* --- Places ------------------------------------------------------------------------------------ */
+/* --- Places ------------------------------------------------------------------------------------
+ */
 
 static void offsets(struct emit *e, const struct wdx_place *p)
 {
@@ -136,7 +137,8 @@ static void place(struct emit *e, uint32_t index)
 	put(e, "}");
 }
 
-/* --- Parts ------------------------------------------------------------------------------------- */
+/* --- Parts -------------------------------------------------------------------------------------
+ */
 
 static void pairs(struct emit *e, const struct wdx_map_part *part)
 {
@@ -228,7 +230,8 @@ static void part(struct emit *e, const struct wdx_map_part *p)
 	put(e, p->nrows ? "]}" : "}");
 }
 
-/* --- Entities ---------------------------------------------------------------------------------- */
+/* --- Entities ----------------------------------------------------------------------------------
+ */
 
 static void ranges(struct emit *e, const struct wdx_map_entity *ent, const char *space)
 {
@@ -256,8 +259,8 @@ static void entity(struct emit *e, const struct wdx_map_entity *ent)
 static uint32_t entities(struct emit *e, const struct wdx_map_entity *ent, uint32_t i, uint32_t n)
 {
 	static const char *const keys[] = {
-		[WDX_ENT_LOCAL] = "locals",	[WDX_ENT_STACK] = "stack",
-		[WDX_ENT_GLOBAL] = "globals",	[WDX_ENT_CONTEXT] = "context",
+		[WDX_ENT_LOCAL] = "locals",    [WDX_ENT_STACK] = "stack",
+		[WDX_ENT_GLOBAL] = "globals",  [WDX_ENT_CONTEXT] = "context",
 		[WDX_ENT_MEMORY] = "memories",
 	};
 	uint32_t first = i;
@@ -276,7 +279,8 @@ static uint32_t entities(struct emit *e, const struct wdx_map_entity *ent, uint3
 	return i;
 }
 
-/* --- Functions --------------------------------------------------------------------------------- */
+/* --- Functions ---------------------------------------------------------------------------------
+ */
 
 static void calls(struct emit *e, const struct wdx_map_func *f)
 {
@@ -315,7 +319,8 @@ static void func(struct emit *e, const struct wdx_map_func *f)
 	put(e, "}");
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 static void module(struct emit *e, const struct wdx_wasm *wasm)
 {

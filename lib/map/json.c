@@ -6,14 +6,10 @@
  */
 #include "map/map.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "map/check.h"
@@ -24,7 +20,8 @@
 #define FORMAT "wasm-jit-map"
 #define VERSION 1
 
-/* --- Errors ------------------------------------------------------------------------------------ */
+/* --- Errors ------------------------------------------------------------------------------------
+ */
 
 static const char *key_name(const struct frame *f)
 {
@@ -42,8 +39,8 @@ static void path_of(const struct parse *p, bool value, struct wdx_json_path *pat
 	path->n = 0;
 	for (i = 0; i < n && i < sizeof(path->step) / sizeof(path->step[0]); i++) {
 		f = &p->stack[i];
-		path->step[path->n++] = (struct wdx_json_step){
-			.key = key_name(f), .index = f->index};
+		path->step[path->n++] =
+			(struct wdx_json_step){.key = key_name(f), .index = f->index};
 	}
 }
 
@@ -54,8 +51,8 @@ static bool fail_at(struct parse *p, size_t at, bool value, struct wdx_error *er
 
 	path_of(p, value, &path);
 	wdx_json_path_text(&path, text, sizeof(text));
-	p->err = wdx_json_place(p->text, wdx_json_token(p->text, at),
-				wdx_error_at(err, "%s", text));
+	p->err =
+		wdx_json_place(p->text, wdx_json_token(p->text, at), wdx_error_at(err, "%s", text));
 	return false;
 }
 
@@ -104,9 +101,10 @@ struct wdx_error *wdx_map_json_error(const struct wdx_json_text *text,
 	return wdx_json_place(text, wdx_json_find(text, where), wdx_error_at(err, "%s", path));
 }
 
-/* --- The machine ------------------------------------------------------------------------------- */
+/* --- The machine -------------------------------------------------------------------------------
+ */
 
-static const char *const type_names[] = {"null",     "a boolean", "an integer", "a string",
+static const char *const type_names[] = {"null",       "a boolean", "an integer", "a string",
 					 "a register", "an object", "an array"};
 
 static bool wrong_type(struct parse *p, unsigned want, const char *found)
@@ -145,9 +143,9 @@ static bool value_of(struct parse *p, const struct wdx_json_event *ev, unsigned 
 		uint8_t type;
 		const char *name;
 	} types[] = {
-		[WDX_JSON_NULL] = {T_NULL, "null"},	    [WDX_JSON_BOOL] = {T_BOOL, "a boolean"},
-		[WDX_JSON_NUMBER] = {T_INT, "a number"},    [WDX_JSON_STRING] = {T_STR, "a string"},
-		[WDX_JSON_OBJECT] = {T_OBJ, "an object"},   [WDX_JSON_ARRAY] = {T_ARR, "an array"},
+		[WDX_JSON_NULL] = {T_NULL, "null"},	  [WDX_JSON_BOOL] = {T_BOOL, "a boolean"},
+		[WDX_JSON_NUMBER] = {T_INT, "a number"},  [WDX_JSON_STRING] = {T_STR, "a string"},
+		[WDX_JSON_OBJECT] = {T_OBJ, "an object"}, [WDX_JSON_ARRAY] = {T_ARR, "an array"},
 	};
 
 	*v = (struct value){.type = types[ev->type].type, .s = ev->s, .n = ev->n, .yes = ev->yes};
@@ -204,7 +202,8 @@ static bool missing_key(struct parse *p, const struct frame *f)
 
 	for (i = 0; i < f->shape->nkeys; i++)
 		if (f->shape->keys[i].required && !(f->seen >> i & 1))
-			return wdx_parse_fail_whole(p, "missing key \"%s\"", f->shape->keys[i].name);
+			return wdx_parse_fail_whole(p, "missing key \"%s\"",
+						    f->shape->keys[i].name);
 	return true;
 }
 
@@ -290,7 +289,8 @@ static bool event(void *ctx, const struct wdx_json_event *ev)
 	return open_frame(p, &wdx_map_shape);
 }
 
-/* --- The head ---------------------------------------------------------------------------------- */
+/* --- The head ----------------------------------------------------------------------------------
+ */
 
 /*
  * Keys of an object may come in any order, but a register cannot be understood without the
@@ -413,7 +413,8 @@ static struct wdx_error *read_head(struct wdx_map *map, struct wdx_target **targ
 	return err ? head_error(t, &h, HEAD_TRIPLE, err) : NULL;
 }
 
-/* --- Wasm offsets ------------------------------------------------------------------------------ */
+/* --- Wasm offsets ------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *pair_error(struct parse *p, const struct wdx_map_part *part, size_t pair,
 				    uint32_t offset)
@@ -445,7 +446,7 @@ static struct wdx_error *to_codepos(struct parse *p)
 	struct wdx_map_pair *pair;
 	struct wdx_error *err;
 
-	wdx_vec_each(part, &p->map->parts) {
+	wdx_vec_each (part, &p->map->parts) {
 		for (i = 0; i < part->n; i++) {
 			pair = &p->map->pairs.data[part->first + i];
 			if (pair->wasm == UINT32_MAX)
@@ -466,7 +467,8 @@ static struct wdx_error *to_codepos(struct parse *p)
 	return NULL;
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 static void parse_deinit(struct parse *p)
 {
@@ -490,8 +492,9 @@ static struct wdx_error *read_body(struct wdx_map *map, struct wdx_target *targe
 	return err;
 }
 
-struct wdx_error *wdx_map_read_json(struct wdx_map *map, struct wdx_target **target, const char *path,
-				    const uint8_t *data, size_t size, const struct wdx_wasm *wasm)
+struct wdx_error *wdx_map_read_json(struct wdx_map *map, struct wdx_target **target,
+				    const char *path, const uint8_t *data, size_t size,
+				    const struct wdx_wasm *wasm)
 {
 	const struct wdx_json_text t = {.path = path, .data = data, .size = size};
 	struct wdx_error *err;

@@ -12,14 +12,14 @@
 enum {
 	T_NULL = 1,
 	T_BOOL = 2,
-	T_INT = 4,  /* a number, or a string that begins with 0x */
+	T_INT = 4, /* a number, or a string that begins with 0x */
 	T_STR = 8,
 	T_REG = 16, /* a string or number, which value.type then tells as T_STR or T_INT */
 	T_OBJ = 32,
 	T_ARR = 64,
 };
 
-struct value { /* a scalar */
+struct value {	      /* a scalar */
 	uint8_t type; /* one of T_ */
 	bool yes;
 	struct wdx_text_int num;
@@ -31,12 +31,12 @@ struct parse;
 
 struct key {
 	const char *name;
-	uint8_t types;	  /* T_ allowed */
+	uint8_t types; /* T_ allowed */
 	bool required;
-	bool in_map;	  /* `to` counts in struct wdx_map */
-	uint16_t to;	  /* for set or open: where in struct parse, or which */
+	bool in_map; /* `to` counts in struct wdx_map */
+	uint16_t to; /* for set or open: where in struct parse, or which */
 	bool (*set)(struct parse *p, const struct value *v); /* of a scalar; NULL: ignored */
-	const struct shape *object, *array; /* of a container */
+	const struct shape *object, *array;		     /* of a container */
 };
 
 enum shape_kind {
@@ -113,7 +113,7 @@ struct parse {
 	} place;
 	uint32_t place_index; /* of the last place completed */
 	WDX_VEC(int64_t) offsets;
-	WDX_VEC(uint8_t) bytes; /* of the last expression */
+	WDX_VEC(uint8_t) bytes;	  /* of the last expression */
 	struct reg_name regs[64]; /* a cache, by hash of the name */
 };
 

@@ -17,7 +17,8 @@
 #define AT(member) offsetof(struct parse, member)
 #define MAP_AT(member) offsetof(struct wdx_map, member), .in_map = true
 
-/* --- Scalars ----------------------------------------------------------------------------------- */
+/* --- Scalars -----------------------------------------------------------------------------------
+ */
 
 static void *target_of(struct parse *p)
 {
@@ -92,7 +93,8 @@ static bool set_string(struct parse *p, const struct value *v)
 	return true;
 }
 
-/* --- Registers --------------------------------------------------------------------------------- */
+/* --- Registers ---------------------------------------------------------------------------------
+ */
 
 static bool reg_number(struct parse *p, const struct value *v, uint16_t *reg)
 {
@@ -130,7 +132,8 @@ static bool reg_name(struct parse *p, const struct value *v, uint16_t *reg)
 		found = wdx_target_reg_by_name(p->target, name);
 	}
 	if (found < 0 || found > UINT16_MAX)
-		return wdx_parse_fail(p, "unknown register \"%s\"", wdx_text_quote(v->s, v->n, quote));
+		return wdx_parse_fail(p, "unknown register \"%s\"",
+				      wdx_text_quote(v->s, v->n, quote));
 	memcpy(c->name, name, sizeof(name));
 	*reg = c->reg = (uint16_t)found;
 	return true;
@@ -146,7 +149,8 @@ static bool set_reg(struct parse *p, const struct value *v)
 	return to_reg(p, v, target_of(p));
 }
 
-/* --- Expressions ------------------------------------------------------------------------------- */
+/* --- Expressions -------------------------------------------------------------------------------
+ */
 
 static bool set_expr(struct parse *p, const struct value *v)
 {
@@ -183,7 +187,8 @@ static bool is_single(uint32_t mask)
 	return mask && !(mask & (mask - 1));
 }
 
-/* --- Places ------------------------------------------------------------------------------------ */
+/* --- Places ------------------------------------------------------------------------------------
+ */
 
 enum {
 	PLACE_REG,
@@ -240,7 +245,8 @@ static uint32_t intern_place(struct parse *p, unsigned kind)
 		return wdx_map_place_const(p->map, p->place.value);
 	if (kind == PLACE_EXPR)
 		return wdx_map_place_expr(p->map, p->bytes.data, p->bytes.len);
-	return wdx_map_place_mem(p->map, bases[kind], p->place.reg, p->offsets.data, p->offsets.len);
+	return wdx_map_place_mem(p->map, bases[kind], p->place.reg, p->offsets.data,
+				 p->offsets.len);
 }
 
 static bool close_place(struct parse *p)
@@ -269,10 +275,11 @@ static const struct key place_keys[] = {
 	[PLACE_EXPR] = {"expr", T_STR, .set = set_expr},
 	[PLACE_OFFSET] = OFFSETS("offset"),
 };
-static const struct shape place_shape = {OBJECT, COUNT(place_keys), place_keys, NULL, close_place,
-					 NULL};
+static const struct shape place_shape = {OBJECT, COUNT(place_keys), place_keys,
+					 NULL,	 close_place,	    NULL};
 
-/* --- Entities ---------------------------------------------------------------------------------- */
+/* --- Entities ----------------------------------------------------------------------------------
+ */
 
 static bool close_one_range(struct parse *p)
 {
@@ -290,8 +297,8 @@ static const struct key range_keys[] = {
 	{"hi", T_INT, .set = set_u32, .to = AT(range.hi)},
 	{"place", T_OBJ, .object = &place_shape},
 };
-static const struct shape range_shape = {TUPLE, COUNT(range_keys), range_keys, NULL, close_one_range,
-					 NULL};
+static const struct shape range_shape = {TUPLE, COUNT(range_keys), range_keys,
+					 NULL,	close_one_range,   NULL};
 
 static const struct key ranges_keys[] = {{"", T_ARR, .array = &range_shape}};
 static const struct shape ranges_shape = {LIST, 1, ranges_keys, NULL, NULL, NULL};
@@ -339,7 +346,8 @@ static bool open_context(struct parse *p)
 
 static const struct shape context_shape = {LIST, 1, ranges_keys, open_context, close_entity, NULL};
 
-/* --- Unwinding --------------------------------------------------------------------------------- */
+/* --- Unwinding ---------------------------------------------------------------------------------
+ */
 
 static bool name_rule(struct parse *p, const struct value *v)
 {
@@ -412,7 +420,8 @@ static const struct key rule_keys[] = {
 	{"expr", T_STR, .set = set_expr},
 	{"value_expr", T_STR, .set = set_expr},
 };
-static const struct shape rule_shape = {OBJECT, COUNT(rule_keys), rule_keys, NULL, close_rule, NULL};
+static const struct shape rule_shape = {OBJECT, COUNT(rule_keys), rule_keys,
+					NULL,	close_rule,	  NULL};
 
 static int by_reg(const void *a, const void *b)
 {
@@ -473,12 +482,14 @@ static const struct key row_keys[] = {
 	{"cfa", T_OBJ, true, .object = &cfa_shape},
 	{"rules", T_OBJ, .object = &rules_shape},
 };
-static const struct shape row_shape = {OBJECT, COUNT(row_keys), row_keys, open_row, close_row, NULL};
+static const struct shape row_shape = {OBJECT,	 COUNT(row_keys), row_keys,
+				       open_row, close_row,	  NULL};
 
 static const struct key rows_keys[] = {{"", T_OBJ, .object = &row_shape}};
 static const struct shape rows_shape = {LIST, 1, rows_keys, NULL, NULL, NULL};
 
-/* --- Parts ------------------------------------------------------------------------------------- */
+/* --- Parts -------------------------------------------------------------------------------------
+ */
 
 static bool close_pair(struct parse *p)
 {
@@ -531,7 +542,8 @@ static const struct shape part_shape = {OBJECT,	   COUNT(part_keys), part_keys,
 static const struct key parts_keys[] = {{"", T_OBJ, .object = &part_shape}};
 static const struct shape parts_shape = {LIST, 1, parts_keys, NULL, NULL, NULL};
 
-/* --- Functions --------------------------------------------------------------------------------- */
+/* --- Functions ---------------------------------------------------------------------------------
+ */
 
 static bool add_call(struct parse *p, const struct value *v)
 {
@@ -585,7 +597,8 @@ static const struct shape func_shape = {OBJECT,	   COUNT(func_keys), func_keys,
 static const struct key funcs_keys[] = {{"", T_OBJ, .object = &func_shape}};
 static const struct shape funcs_shape = {LIST, 1, funcs_keys, NULL, NULL, NULL};
 
-/* --- What the module has ----------------------------------------------------------------------- */
+/* --- What the module has -----------------------------------------------------------------------
+ */
 
 static bool open_memory(struct parse *p)
 {
@@ -671,7 +684,8 @@ static bool close_preserved(struct parse *p)
 static const struct key preserved_keys[] = {{"", T_REG, .set = add_preserved}};
 static const struct shape preserved_shape = {LIST, 1, preserved_keys, NULL, close_preserved, NULL};
 
-/* --- Identity and code ------------------------------------------------------------------------- */
+/* --- Identity and code -------------------------------------------------------------------------
+ */
 
 static bool set_sha256(struct parse *p, const struct value *v)
 {
@@ -685,7 +699,8 @@ static const struct key module_keys[] = {
 	{"size", T_INT, true, .set = set_u64, .to = MAP_AT(module.size)},
 	{"sha256", T_STR, true, .set = set_sha256},
 };
-static const struct shape module_shape = {OBJECT, COUNT(module_keys), module_keys, NULL, NULL, NULL};
+static const struct shape module_shape = {OBJECT, COUNT(module_keys), module_keys, NULL, NULL,
+					  NULL};
 
 static bool set_code_bytes(struct parse *p, const struct value *v)
 {
@@ -803,9 +818,11 @@ static const struct key code_keys[] = {
 	{"bytes", T_STR, .set = set_code_bytes},
 	{"file", T_STR, .set = set_code_file, .to = AT(code.file)},
 };
-static const struct shape code_shape = {OBJECT, COUNT(code_keys), code_keys, NULL, close_code, NULL};
+static const struct shape code_shape = {OBJECT, COUNT(code_keys), code_keys,
+					NULL,	close_code,	  NULL};
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 static bool set_offsets(struct parse *p, const struct value *v)
 {

@@ -7,7 +7,8 @@
 #include "map/check.h"
 #include "native/native.h"
 
-/* --- Places ------------------------------------------------------------------------------------ */
+/* --- Places ------------------------------------------------------------------------------------
+ */
 
 /* A place together with the offsets or bytes it names. */
 struct content {
@@ -164,7 +165,8 @@ uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n)
 	return intern(m, c);
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 void wdx_map_deinit(struct wdx_map *map)
 {
@@ -252,8 +254,9 @@ struct wdx_error *wdx_map_read(struct wdx_map *map, struct wdx_target **target, 
 	*target = NULL;
 	while (i < size && (data[i] == ' ' || (data[i] >= '\t' && data[i] <= '\r')))
 		i++;
-	if (size >= 4 && !memcmp(data, "\x7f"
-				       "ELF",
+	if (size >= 4 && !memcmp(data,
+				 "\x7f"
+				 "ELF",
 				 4))
 		err = read_cwasm(map, target, &t, wasm);
 	else if (i < size && data[i] == '{')

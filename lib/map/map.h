@@ -32,9 +32,9 @@ enum wdx_base_kind {
 
 struct wdx_place {
 	uint8_t kind, base;
-	uint16_t reg;		/* DWARF number */
-	uint32_t first, n;	/* MEM: offsets in wdx_map.offsets (n >= 1); EXPR: bytes in wdx_map.blob */
-	uint64_t value;		/* CONST */
+	uint16_t reg;	   /* DWARF number */
+	uint32_t first, n; /* MEM: in wdx_map.offsets, n >= 1; EXPR: in wdx_map.blob */
+	uint64_t value;	   /* CONST */
 };
 
 enum wdx_entity_kind {
@@ -62,12 +62,13 @@ struct wdx_map_pair { /* holds up to the next pair or the end of its part */
 
 struct wdx_map_part { /* one contiguous piece of a function's code */
 	uint32_t lo, hi;
-	uint32_t func;	      /* in wdx_map.funcs */
-	uint32_t first, n;    /* pairs, sorted by native, all within [lo, hi) */
+	uint32_t func;		   /* in wdx_map.funcs */
+	uint32_t first, n;	   /* pairs, sorted by native, all within [lo, hi) */
 	uint32_t first_row, nrows; /* unwind rows, sorted; the first is at lo when there are any */
 };
 
-enum wdx_rule_kind { /* DWARF 5 §6.4.1 */
+/* DWARF 5 §6.4.1 */
+enum wdx_rule_kind {
 	WDX_RULE_UNDEFINED,
 	WDX_RULE_SAME,
 	WDX_RULE_OFFSET,     /* saved at CFA + value */
@@ -86,11 +87,11 @@ struct wdx_rule {
 
 struct wdx_map_row { /* the whole unwind state from `native` on, not a difference */
 	uint32_t native;
-	uint16_t cfa_reg;  /* CFA = register + offset, unless cfa_n */
+	uint16_t cfa_reg; /* CFA = register + offset, unless cfa_n */
 	int32_t cfa_off;
 	uint32_t cfa_first, cfa_n; /* CFA by DWARF expression: bytes in wdx_map.blob */
-	uint32_t first, n; /* rules, sorted by reg; a register not named has the caller's value when it
-			      is preserved (see wdx_map.preserved) and is undefined otherwise */
+	uint32_t first, n; /* rules, sorted by reg; a register not named has the caller's value when
+			      it is preserved (see wdx_map.preserved) and is undefined otherwise */
 };
 
 #define WDX_NO_INDEX UINT32_MAX
@@ -141,7 +142,7 @@ struct wdx_map {
 	WDX_VEC(struct wdx_map_memory) memories;
 	WDX_VEC(struct wdx_map_global) globals;
 	WDX_VEC(uint16_t) preserved; /* DWARF numbers of call-preserved registers, sorted */
-	uint64_t faults; /* claims of the producer dropped by an importer as malformed */
+	uint64_t faults;       /* claims of the producer dropped by an importer as malformed */
 	uint32_t *place_slots; /* map.c: hash of places, by content; place + 1, 0 is free */
 	size_t nplace_slots;   /* a power of two, or 0 */
 	struct wdx_arena arena;
@@ -158,8 +159,9 @@ struct wdx_error *wdx_map_read(struct wdx_map *map, struct wdx_target **target, 
 void wdx_map_deinit(struct wdx_map *map);
 
 /* The two readers behind it (json.c, cwasm.c): fill, do not check.  `target` as above. */
-struct wdx_error *wdx_map_read_json(struct wdx_map *map, struct wdx_target **target, const char *path,
-				    const uint8_t *data, size_t size, const struct wdx_wasm *wasm);
+struct wdx_error *wdx_map_read_json(struct wdx_map *map, struct wdx_target **target,
+				    const char *path, const uint8_t *data, size_t size,
+				    const struct wdx_wasm *wasm);
 struct wdx_error *wdx_map_read_cwasm(struct wdx_map *map, struct wdx_target **target,
 				     const char *path, const uint8_t *data, size_t size,
 				     const struct wdx_wasm *wasm);
@@ -173,8 +175,8 @@ struct wdx_error *wdx_map_check(const struct wdx_map *map, const struct wdx_wasm
 void wdx_map_emit(const struct wdx_map *map, const struct wdx_target *target,
 		  const struct wdx_wasm *wasm, struct wdx_buf *out);
 
-/* Building blocks for readers (map.c): intern a place (equal places share an index). UINT32_MAX when
- * memory is out. offsets/bytes are copied. */
+/* Building blocks for readers (map.c): intern a place (equal places share an index). UINT32_MAX
+ * when memory is out. offsets/bytes are copied. */
 uint32_t wdx_map_place_reg(struct wdx_map *m, unsigned reg);
 uint32_t wdx_map_place_mem(struct wdx_map *m, enum wdx_base_kind base, unsigned reg,
 			   const int64_t *offsets, size_t n);

@@ -150,11 +150,11 @@ struct wdx_error *wdx_json_place(const struct wdx_json_text *t, size_t at, struc
 
 struct find {
 	const struct wdx_json_path *path;
-	size_t depth;		  /* open containers */
-	size_t on_path;		  /* how many of them, from the root, are on the path */
-	size_t seen[12];	  /* values passed in each of those */
-	bool key_matches;	  /* the key at hand is the one wanted */
-	size_t at;		  /* deepest value on the path so far */
+	size_t depth;	  /* open containers */
+	size_t on_path;	  /* how many of them, from the root, are on the path */
+	size_t seen[12];  /* values passed in each of those */
+	bool key_matches; /* the key at hand is the one wanted */
+	size_t at;	  /* deepest value on the path so far */
 };
 
 static bool find_value(struct find *f, const struct wdx_json_event *ev)

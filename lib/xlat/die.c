@@ -278,26 +278,48 @@ static enum wdx_verdict address_attr(struct wdx_xlat *x, const struct wdx_attr *
 	return WDX_DONE;
 }
 
+/* That every call has an entry is not provable: the compiler adds calls of its own.  The promise is
+ * kept as a flag that says no, since verifiers want the attribute where there are call sites. */
+static bool is_call_promise(unsigned at)
+{
+	return at == DW_AT_call_all_calls || at == DW_AT_call_all_source_calls ||
+	       at == DW_AT_call_all_tail_calls || at == DW_AT_GNU_all_call_sites ||
+	       at == DW_AT_GNU_all_source_call_sites || at == DW_AT_GNU_all_tail_call_sites;
+}
+
 static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *a, struct wdx_emit *e,
 			     void *arg)
 {
 	struct wdx_xlat *x = arg;
 
-	(void)c;
 	if (a->class == WDX_CLASS_ADDRESS)
 		return address_attr(x, a, e);
-	switch (a->name) {
-	case DW_AT_call_all_calls:
-	case DW_AT_call_all_source_calls:
-	case DW_AT_call_all_tail_calls:
-	case DW_AT_GNU_all_call_sites:
-	case DW_AT_GNU_all_source_call_sites:
-	case DW_AT_GNU_all_tail_call_sites:
+	if (is_call_promise(a->name)) {
+		struct wdx_attr no = *a;
+
+		no.value = 0;
+		wdx_emit_attr(e, c, &no);
 		wdx_xlat_lose(x, WDX_LOSS_CALL_FLAGS);
-		return WDX_DROP;
-	default:
-		return WDX_COPY;
+		return WDX_DONE;
 	}
+	return WDX_COPY;
+}
+
+static bool is_pointer(unsigned tag)
+{
+	return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
+	       tag == DW_TAG_rvalue_reference_type;
+}
+
+/* Producers leave the size of pointers out, for it is the unit's address size; which is the target's
+ * now, while a pointer in linear memory stays as wide as it was. */
+static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
+{
+	const struct wdx_xlat *x = arg;
+
+	if (is_pointer(c->die->tag) && !wdx_die_attr(c->die, DW_AT_byte_size) &&
+	    c->unit->address_size != wdx_target_address_size(x->target))
+		wdx_emit_uint(e, DW_AT_byte_size, c->unit->address_size);
 }
 
 static void lost(const struct wdx_cursor *c, enum wdx_lost what, const char *detail, void *arg)
@@ -405,6 +427,7 @@ const struct wdx_visitor wdx_xlat_visitor = {
 	.die = die,
 	.pcs = pcs,
 	.attr = attr,
+	.attrs_end = attrs_end,
 	.location = wdx_xlat_location,
 	.lines = wdx_xlat_lines,
 	.frame = frame,

@@ -188,7 +188,7 @@ static bool put_changes(struct frames *f, const struct wdx_map_row *from, const 
 static struct wdx_error *put_part(struct frames *f, const struct wdx_map_part *part)
 {
 	const struct wdx_map_row *row = f->map->rows.data + part->first_row;
-	size_t cie;
+	size_t cie = 0;
 	struct wdx_error *err;
 
 	if (!part->nrows)

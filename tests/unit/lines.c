@@ -38,8 +38,19 @@ static void old_tables(struct wdx_buf *b)
 
 static void new_tables(struct wdx_buf *b, unsigned offset_size)
 {
-	static const uint8_t formats[] = {5, 1, DW_FORM_line_strp, 2, DW_FORM_data1, 5, DW_FORM_data16,
-					  0x81, 0x40, DW_FORM_string, 0x99, 0x40, DW_FORM_block};
+	static const uint8_t formats[] = {5,
+					  1,
+					  DW_FORM_line_strp,
+					  2,
+					  DW_FORM_data1,
+					  5,
+					  DW_FORM_data16,
+					  0x81,
+					  0x40,
+					  DW_FORM_string,
+					  0x99,
+					  0x40,
+					  DW_FORM_block};
 
 	wdx_buf_bytes(b, (uint8_t[]){1, 1, DW_FORM_strp, 2}, 4);
 	wdx_buf_uint(b, 1, offset_size);
@@ -102,13 +113,40 @@ static const uint8_t end_sequence[] = {0, 1, DW_LNE_end_sequence};
 static void program(struct wdx_buf *b)
 {
 	static const uint8_t part[] = {
-		DW_LNS_copy, DW_LNS_advance_pc, 0x80, 1, DW_LNS_advance_line, 9, DW_LNS_set_file, 2,
-		DW_LNS_set_column, 7, DW_LNS_negate_stmt, DW_LNS_set_basic_block,
+		DW_LNS_copy,
+		DW_LNS_advance_pc,
+		0x80,
+		1,
+		DW_LNS_advance_line,
+		9,
+		DW_LNS_set_file,
+		2,
+		DW_LNS_set_column,
+		7,
+		DW_LNS_negate_stmt,
+		DW_LNS_set_basic_block,
 		14 + 12 * 2 + 3 + 1, /* address + 2, line + 1 */
-		DW_LNS_const_add_pc, DW_LNS_set_prologue_end, DW_LNS_set_epilogue_begin,
-		DW_LNS_set_isa, 3, 0, 2, DW_LNE_set_discriminator, 5, 13, 0x80, 0, 4, /* of 2 operands */
-		0, 3, 0x80, 1, 2, /* vendor's */
-		DW_LNS_advance_line, 0x7b, DW_LNS_copy,
+		DW_LNS_const_add_pc,
+		DW_LNS_set_prologue_end,
+		DW_LNS_set_epilogue_begin,
+		DW_LNS_set_isa,
+		3,
+		0,
+		2,
+		DW_LNE_set_discriminator,
+		5,
+		13,
+		0x80,
+		0,
+		4, /* of 2 operands */
+		0,
+		3,
+		0x80,
+		1,
+		2, /* vendor's */
+		DW_LNS_advance_line,
+		0x7b,
+		DW_LNS_copy,
 	};
 
 	set_address(b, 0x1000);
@@ -133,7 +171,12 @@ static const struct wdx_row program_rows[] = {
 	 .discriminator = 5,
 	 .isa = 3,
 	 .flags = WDX_ROW_PROLOGUE_END | WDX_ROW_EPILOGUE_BEGIN},
-	{.address = 0x1396, .file = 2, .line = 6, .column = 7, .isa = 3, .flags = WDX_ROW_END_SEQUENCE},
+	{.address = 0x1396,
+	 .file = 2,
+	 .line = 6,
+	 .column = 7,
+	 .isa = 3,
+	 .flags = WDX_ROW_END_SEQUENCE},
 	{.address = UINT32_MAX, .file = 1, .line = 1, .flags = WDX_ROW_IS_STMT},
 	{.address = 3, .file = 1, .line = 1, .flags = WDX_ROW_IS_STMT | WDX_ROW_END_SEQUENCE},
 };
@@ -177,12 +220,15 @@ static bool read(const struct wdx_buf *b, struct wdx_arena *arena, struct wdx_li
 static void check_tables(const struct wdx_line_table *t)
 {
 	if (t->version < 5) {
-		ok(t->ndirs == 2 && !strcmp(t->dirs[0], "/comp") && !strcmp(t->dirs[1], "inc"), "dirs");
-		ok(t->nfiles == 4 && !t->files[0].name && !strcmp(t->files[2].name, "a.h"), "files");
+		ok(t->ndirs == 2 && !strcmp(t->dirs[0], "/comp") && !strcmp(t->dirs[1], "inc"),
+		   "dirs");
+		ok(t->nfiles == 4 && !t->files[0].name && !strcmp(t->files[2].name, "a.h"),
+		   "files");
 		ok(t->files[1].mtime == 11 && t->files[1].length == 12 && t->files[2].dir == 1,
 		   "their dirs, times, lengths");
 	} else {
-		ok(t->ndirs == 2 && !strcmp(t->dirs[0], "str dir") && !strcmp(t->dirs[1], "dir"), "dirs");
+		ok(t->ndirs == 2 && !strcmp(t->dirs[0], "str dir") && !strcmp(t->dirs[1], "dir"),
+		   "dirs");
 		ok(t->nfiles == 3 && !strcmp(t->files[0].name, "line file") && t->files[1].dir == 1,
 		   "files");
 		ok(!memcmp(t->files[1].md5, md5, 16) && !strcmp(t->files[1].source, "text"),
@@ -205,7 +251,8 @@ static void test_made(const struct shape *s)
 	finish(&b, s);
 	ok(read(&b, &arena, &t, &warning) && !warning, "version %u%s%s", s->version,
 	   s->wide ? ", 64-bit" : "", s->big ? ", big-endian" : "");
-	same = t.nrows == NROWS && t.default_is_stmt && t.version == s->version && t.address_size == 4;
+	same = t.nrows == NROWS && t.default_is_stmt && t.version == s->version &&
+	       t.address_size == 4;
 	for (size_t i = 0; same && i < NROWS; i++)
 		same = rows_equal(&program_rows[i], &t.rows[i], 0);
 	ok(same, "its rows");
@@ -225,7 +272,8 @@ static void test_vliw(void)
 
 	header(&b, &s);
 	set_address(&b, 0x1000);
-	wdx_buf_bytes(&b, (uint8_t[]){13 + 3 + 12 * 2, 13 + 3 + 12 * 2, DW_LNS_advance_pc, 5, 1}, 5);
+	wdx_buf_bytes(&b, (uint8_t[]){13 + 3 + 12 * 2, 13 + 3 + 12 * 2, DW_LNS_advance_pc, 5, 1},
+		      5);
 	wdx_buf_bytes(&b, end_sequence, 3);
 	finish(&b, &s);
 	ok(read(&b, &arena, &t, &warning) && t.nrows == 4, "VLIW");
@@ -254,8 +302,7 @@ static void test_damaged(const char *what, const uint8_t *tail, size_t n)
 	wdx_buf_bytes(&b, tail, n);
 	finish(&b, &s);
 	got = read(&b, &arena, &t, &warning);
-	ok(got && t.nrows == 2 && warning, "%s: %s", what,
-	   warning ? warning : "-");
+	ok(got && t.nrows == 2 && warning, "%s: %s", what, warning ? warning : "-");
 	wdx_arena_deinit(&arena);
 	wdx_buf_deinit(&b);
 }
@@ -351,7 +398,8 @@ static void random_rows(struct wdx_row *rows, size_t n, unsigned address_size)
 
 	for (size_t i = 0; i < n; i++) {
 		if (i % 100 == 0)
-			last = (struct wdx_row){.address = hostile_random() >> (address_size == 8 ? 1 : 33),
+			last = (struct wdx_row){.address = hostile_random() >>
+							   (address_size == 8 ? 1 : 33),
 						.file = 1,
 						.line = 5};
 		random_row(&rows[i], &last);
@@ -384,7 +432,8 @@ static void write_table(struct wdx_buf *b, const struct wdx_line_table *t, uint1
 	wdx_line_end(w);
 }
 
-static struct wdx_line_table table(uint16_t version, uint8_t address_size, const struct wdx_row *rows)
+static struct wdx_line_table table(uint16_t version, uint8_t address_size,
+				   const struct wdx_row *rows)
 {
 	return (struct wdx_line_table){
 		.version = version,
@@ -420,7 +469,8 @@ static void check_files(const struct wdx_line_table *in, const struct wdx_line_t
 		ok(!strcmp(out->dirs[0], "/comp") && !strcmp(out->files[0].name, "a.c"), "file 0");
 }
 
-static void test_written(uint16_t from, uint16_t to, uint8_t address_size, bool big, bool inline_str)
+static void test_written(uint16_t from, uint16_t to, uint8_t address_size, bool big,
+			 bool inline_str)
 {
 	static struct wdx_row rows[NRANDOM];
 	struct wdx_line_table in = table(from, address_size, rows), out;
@@ -455,7 +505,8 @@ static void test_written(uint16_t from, uint16_t to, uint8_t address_size, bool 
 
 static void row_at(struct wdx_line_writer *w, uint64_t address, uint8_t flags)
 {
-	wdx_line_row(w, &(struct wdx_row){.address = address, .file = 1, .line = 1, .flags = flags});
+	wdx_line_row(w,
+		     &(struct wdx_row){.address = address, .file = 1, .line = 1, .flags = flags});
 }
 
 /* The writer's size for the commonest rows: one byte each. */
@@ -480,8 +531,10 @@ static void test_special(void)
 	}
 	ok(good, "one byte for 16 bytes and 3 lines");
 	at = b.len;
-	wdx_line_row(&w, &(struct wdx_row){
-				 .address = 99 * 16 + 34, .file = 1, .line = 297, .flags = WDX_ROW_IS_STMT});
+	wdx_line_row(&w, &(struct wdx_row){.address = 99 * 16 + 34,
+					   .file = 1,
+					   .line = 297,
+					   .flags = WDX_ROW_IS_STMT});
 	ok(b.len == at + 2, "two bytes for 34 bytes and -1 lines");
 	wdx_buf_deinit(&b);
 }

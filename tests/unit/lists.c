@@ -160,9 +160,9 @@ static void test_pairs(unsigned size, bool big)
 	u.big_endian = big;
 	pair(&b, size, 0x10, 0x20);
 	pair(&b, size, 0x20, 0x20);
-	pair(&b, size, top - 1, top);     /* dead */
+	pair(&b, size, top - 1, top);	  /* dead */
 	pair(&b, size, top - 1, top - 1); /* dead */
-	pair(&b, size, top, 0x2000);      /* base */
+	pair(&b, size, top, 0x2000);	  /* base */
 	pair(&b, size, 1, 2);
 	pair(&b, size, top, top - 1); /* dead base */
 	pair(&b, size, 1, 2);
@@ -248,7 +248,8 @@ static void test_written_locs(void)
 
 static void test_written_ranges(uint16_t version, uint8_t size)
 {
-	static const struct wdx_range r[] = {{0x1000, 0x1001}, {0xfff, 0x2000}, {0, 1}, {5000, 6000}};
+	static const struct wdx_range r[] = {
+		{0x1000, 0x1001}, {0xfff, 0x2000}, {0, 1}, {5000, 6000}};
 	struct wdx_unit u = {.version = version, .address_size = size, .low_pc = 0x1000};
 	struct wdx_buf b = {0};
 	struct wdx_ranges v = {0};
@@ -285,7 +286,8 @@ static void test_limits(void)
 	ok(wdx_write_loc_entry(&b, 4, 4, 10, 5, 20, 1) == WDX_NOT_WRITTEN, "would have to wrap");
 	ok(wdx_write_loc_default(&b, 4, 1) == WDX_NOT_WRITTEN, "no default location in 4");
 	ok(b.len == 0, "nothing written");
-	ok(wdx_write_loc_default(&b, 5, 1) == 2 && b.data[0] == DW_LLE_default_location, "but in 5");
+	ok(wdx_write_loc_default(&b, 5, 1) == 2 && b.data[0] == DW_LLE_default_location,
+	   "but in 5");
 	wdx_buf_deinit(&b);
 }
 

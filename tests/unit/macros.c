@@ -50,7 +50,8 @@ static bool equal(const struct wdx_macro *a, const struct wdx_macro *b)
 }
 
 /* Reads the whole unit and compares; n entries of want. */
-static bool reads(const struct wdx_macro_input *in, uint64_t offset, size_t n, struct wdx_macros *it)
+static bool reads(const struct wdx_macro_input *in, uint64_t offset, size_t n,
+		  struct wdx_macros *it)
 {
 	struct wdx_macro m;
 	const char *why = NULL;
@@ -78,9 +79,10 @@ static void make(struct wdx_buf *b, uint16_t version, bool wide)
 	wdx_buf_u8(b, (uint8_t)(6 | wide));
 	wdx_buf_uint(b, 0x77, size);
 	/* two vendor entries: 0xe0 without operands, 0xe1 with some of every length */
-	wdx_buf_bytes(b, (uint8_t[]){2, 0xe0, 0, 0xe1, 6, DW_FORM_udata, DW_FORM_string,
-				     DW_FORM_block1, DW_FORM_sec_offset, DW_FORM_data2,
-				     DW_FORM_sdata}, 11);
+	wdx_buf_bytes(b,
+		      (uint8_t[]){2, 0xe0, 0, 0xe1, 6, DW_FORM_udata, DW_FORM_string,
+				  DW_FORM_block1, DW_FORM_sec_offset, DW_FORM_data2, DW_FORM_sdata},
+		      11);
 	entry(b, DW_MACRO_start_file, 0);
 	wdx_buf_uleb(b, 1);
 	entry(b, DW_MACRO_define, 3);
@@ -186,17 +188,19 @@ static void test_written(uint16_t version, bool big)
 	wdx_buf_u8(&b, 0);
 	at = wdx_macros_begin(&w, version, big ? UINT64_MAX : 0x77);
 	for (size_t i = 0; i < NWANT; i++) {
-		if (want[i].text && !strcmp(want[i].text, "PLAIN"))
-			w.str = NULL;
-		else
-			w.str = intern;
-		import = want[i].type == DW_MACRO_import ? wdx_macros_write(&w, &want[i])
-							 : (wdx_macros_write(&w, &want[i]), import);
+		bool plain = want[i].text && !strcmp(want[i].text, "PLAIN");
+		size_t place;
+
+		w.str = plain ? NULL : intern;
+		place = wdx_macros_write(&w, &want[i]);
+		if (want[i].type == DW_MACRO_import)
+			import = place;
 	}
 	wdx_macros_end(&w);
 	in = input(b.data, b.len, big);
 	ok(at == 1 && reads(&in, at, NWANT, &it), "written unit read back, version %u", version);
-	ok(it.version == version && it.has_line == !big && (big || it.line_offset == 0x77), "header");
+	ok(it.version == version && it.has_line == !big && (big || it.line_offset == 0x77),
+	   "header");
 	ok(interned == 4, "strings interned");
 	wdx_buf_patch(&b, import, 0x4321, 4);
 	ok(!reads(&in, at, NWANT, &it), "import patched");

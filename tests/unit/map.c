@@ -17,16 +17,16 @@
  * function 1 starts at 2, instructions at 5 7 9 10 12 14, ends at 15; function 2 starts at 16,
  * instructions at 17 19, ends at 20. */
 static const uint8_t module[] = {
-	0,    'a',  's',  'm',  1,    0,    0,	  0,	      /* magic, version */
-	1,    10,   2,	  0x60, 2,    0x7f, 0x7f, 1,	0x7f, /* type 0: i32, i32 -> i32 */
-	0x60, 0,    0,					      /* type 1 */
-	2,    7,    1,	  1,	'e',  1,    'f',  0,	1,    /* import */
-	3,    3,    2,	  0,	1,			      /* functions */
-	5,    3,    1,	  0,	1,			      /* memory */
-	6,    6,    1,	  0x7f, 1,    0x41, 0,	  0x0b,	      /* global */
-	10,   20,   2,					      /* code: starts at this 2 */
-	13,   1,    1,	  0x7f, 0x20, 0,    0x20, 1,	0x6a, 0x21, 2, 0x20, 2, 0x0b,
-	4,    0,    0x10, 0,	0x0b,
+	0,    'a',  's', 'm',  1,    0,	   0,	 0,	     /* magic, version */
+	1,    10,   2,	 0x60, 2,    0x7f, 0x7f, 1,    0x7f, /* type 0: i32, i32 -> i32 */
+	0x60, 0,    0,					     /* type 1 */
+	2,    7,    1,	 1,    'e',  1,	   'f',	 0,    1,    /* import */
+	3,    3,    2,	 0,    1,			     /* functions */
+	5,    3,    1,	 0,    1,			     /* memory */
+	6,    6,    1,	 0x7f, 1,    0x41, 0,	 0x0b,	     /* global */
+	10,   20,   2,					     /* code: starts at this 2 */
+	13,   1,    1,	 0x7f, 0x20, 0,	   0x20, 1,    0x6a, 0x21,
+	2,    0x20, 2,	 0x0b, 4,    0,	   0x10, 0,    0x0b,
 };
 
 /* ' stands for ", and @SIZE, @SHA and @CODE for what they say. */
@@ -67,7 +67,8 @@ static const char good_text[] =
 
 static struct wdx_wasm wasm;
 
-/* --- Making texts ------------------------------------------------------------------------------ */
+/* --- Making texts ------------------------------------------------------------------------------
+ */
 
 /* s with the first `from` replaced, in memory of its own; NULL when there is none. */
 static char *replace(const char *s, const char *from, const char *to)
@@ -143,7 +144,8 @@ static void done_with(struct wdx_map *map, struct wdx_target *t, uint8_t *bytes)
 	free(bytes);
 }
 
-/* --- Good maps --------------------------------------------------------------------------------- */
+/* --- Good maps ---------------------------------------------------------------------------------
+ */
 
 #define SAME_VEC(a, b, v)                                                                          \
 	((a)->v.len == (b)->v.len &&                                                               \
@@ -225,8 +227,7 @@ static bool same_head(const struct wdx_map *a, const struct wdx_map *b)
 	       a->code_base == b->code_base && !a->code == !b->code &&
 	       (!a->code || !memcmp(a->code, b->code, a->code_size)) &&
 	       a->has_locals == b->has_locals && a->faults == b->faults &&
-	       a->module.size == b->module.size &&
-	       !memcmp(a->module.sha256, b->module.sha256, 32);
+	       a->module.size == b->module.size && !memcmp(a->module.sha256, b->module.sha256, 32);
 }
 
 static bool same_statics(const struct wdx_map *a, const struct wdx_map *b)
@@ -347,7 +348,8 @@ struct edit {
 	const char *from, *to, *want; /* want NULL: good */
 };
 
-/* --- Maps that are a little different ---------------------------------------------------------- */
+/* --- Maps that are a little different ----------------------------------------------------------
+ */
 
 #define PAIRS "[0, 2], [4, 5], [8, null], [9, 9]"
 
@@ -362,8 +364,9 @@ static const struct edit edits[] = {
 	{"'offsets'", "'x-n': null, 'offsets'", NULL},
 
 	/* format, version, target */
-	{"'wasm-jit-map'", "'wasm-map'", "map.json:1:12: $.format: must be \"wasm-jit-map\" and not "
-					 "wasm-map"},
+	{"'wasm-jit-map'", "'wasm-map'",
+	 "map.json:1:12: $.format: must be \"wasm-jit-map\" and not "
+	 "wasm-map"},
 	{"'format': 'wasm-jit-map', ", "", "$: missing key \"format\""},
 	{"'triple': 'x86_64-unknown-linux-gnu',", "", "$: missing key \"triple\""},
 	{"'version': 1,", "", "missing key \"version\""},
@@ -383,8 +386,9 @@ static const struct edit edits[] = {
 	{"]}]}\n", "]}]}}", "map.json:33:80: parse error: trailing garbage"},
 	{"'faults': 3", "'faults': 3.5", "map.json:3:49: $.faults: 3.5 must be an integer"},
 	{"'faults': 3", "'faults': 1e3", "$.faults: 1e3 must be an integer"},
-	{"'faults': 3", "'faults': 18446744073709551616", "$.faults: 18446744073709551616 does not "
-							   "fit in 64 bits"},
+	{"'faults': 3", "'faults': 18446744073709551616",
+	 "$.faults: 18446744073709551616 does not "
+	 "fit in 64 bits"},
 	{"'faults': 3", "'faults': '0x'", "$.faults: 0x has no digits"},
 	{"'faults': 3", "'faults': '0xfg'", "$.faults: 0xfg is not a hexadecimal number"},
 	{"'faults': 3", "'faults': '0x10000000000000000'", "does not fit in 64 bits"},
@@ -398,18 +402,23 @@ static const struct edit edits[] = {
 	 "$.functions[0].locals[0].ranges[0][2]: unknown key \"register\""},
 	{"'faults': 3", "'faults': 3, 'faults': 3", "$: duplicate key \"faults\""},
 	{"'faults': 3", "'faults': 3, 'triple': 'x'", "$: duplicate key \"triple\""},
-	{"{'index': 1, 'symbol'", "{'symbol'", "map.json:12:3: $.functions[0]: missing key \"index\""},
+	{"{'index': 1, 'symbol'", "{'symbol'",
+	 "map.json:12:3: $.functions[0]: missing key \"index\""},
 	{"'symbol': 'add',", "", "$.functions[0]: missing key \"symbol\""},
 	{"'symbol': 'add'", "'symbol': ''", "$.functions[0]: a function without a symbol"},
-	{"'symbol': 'add'", "'symbol': 'a\\u0000b'", "$.functions[0].symbol: holds a NUL character"},
+	{"'symbol': 'add'", "'symbol': 'a\\u0000b'",
+	 "$.functions[0].symbol: holds a NUL character"},
 	{"'offsets': 'code-section',", "", "$: missing key \"offsets\""},
 
 	/* module */
-	{"'size': @SIZE", "'size': 7", "$.module: the map is of another module: of 7 bytes with SHA-256"},
+	{"'size': @SIZE", "'size': 7",
+	 "$.module: the map is of another module: of 7 bytes with SHA-256"},
 	{"'@SHA'", "'0000000000000000000000000000000000000000000000000000000000000000'",
-	 "map.json:4:12: $.module: the map is of another module: of 69 bytes with SHA-256 0000000000"},
+	 "map.json:4:12: $.module: the map is of another module: of 69 bytes with SHA-256 "
+	 "0000000000"},
 	{"'@SHA'", "'00'", "$.module.sha256: must be 64 hexadecimal digits"},
-	{"'code-section'", "'component'", "$.offsets: offsets in a component are not supported yet"},
+	{"'code-section'", "'component'",
+	 "$.offsets: offsets in a component are not supported yet"},
 	{"'code-section'", "'module'", "$.offsets: must be \"file\" or \"code-section\""},
 	{"'code-section'", "'file'", "wasm offset 0x2 lies outside the code section, which is [0x"},
 
@@ -425,12 +434,14 @@ static const struct edit edits[] = {
 	{"'@CODE'", "'@CODE', 'file': 'x'", "$.code: \"bytes\" and \"file\" exclude each other"},
 	{"'bytes': '@CODE'", "'file': '../x'", "$.code.file: must name a file in the folder"},
 	{"'bytes': '@CODE'", "'file': '/etc/hosts'", "$.code.file: must name a file in the folder"},
-	{"'bytes': '@CODE'", "'file': 'no-such-file'", "$.code: no-such-file: cannot open: No such"},
+	{"'bytes': '@CODE'", "'file': 'no-such-file'",
+	 "$.code: no-such-file: cannot open: No such"},
 	{"'bytes': '@CODE'", "'file': '.'", "$.code: \"file\" is not a regular file"},
 
 	/* registers */
-	{"'rdi'", "'raxx'", "map.json:24:44: $.functions[0].locals[0].ranges[0][2].reg: unknown "
-			    "register \"raxx\""},
+	{"'rdi'", "'raxx'",
+	 "map.json:24:44: $.functions[0].locals[0].ranges[0][2].reg: unknown "
+	 "register \"raxx\""},
 	{"{'reg': 5}", "{'reg': 5000}", "unknown register 5000"},
 	{"{'reg': 5}", "{'reg': -5}", "unknown register -5"},
 	{"{'reg': 5}", "{'reg': null}", "expected a register, found null"},
@@ -443,19 +454,24 @@ static const struct edit edits[] = {
 	/* functions and parts */
 	{"'index': 1, 'symbol'", "'index': 0, 'symbol'",
 	 "map.json:12:13: $.functions[0].index: function 0 is imported"},
-	{"'index': 1, 'symbol'", "'index': 3, 'symbol'", "function 3 does not exist: the module has 3"},
-	{"'index': 2, 'symbol'", "'index': 1, 'symbol'", "$.functions[2].index: function 1 is given "
-							 "twice"},
+	{"'index': 1, 'symbol'", "'index': 3, 'symbol'",
+	 "function 3 does not exist: the module has 3"},
+	{"'index': 2, 'symbol'", "'index': 1, 'symbol'",
+	 "$.functions[2].index: function 1 is given "
+	 "twice"},
 	{"'index': 1, 'symbol'", "'index': 4294967295, 'symbol'", "0xffffffff is too large"},
-	{"[{'lo': 24, 'hi': 32}]", "[]", "map.json:31:52: $.functions[1].parts: a function needs at "
-					 "least one part"},
+	{"[{'lo': 24, 'hi': 32}]", "[]",
+	 "map.json:31:52: $.functions[1].parts: a function needs at "
+	 "least one part"},
 	{"{'lo': 24, 'hi': 32}", "{'lo': 24, 'hi': 24}", "$.functions[1].parts[0]: empty part"},
 	{"{'lo': 24, 'hi': 32}", "{'lo': 24, 'hi': 33}",
 	 "$.functions[2].parts[0]: [0x20, 0x30) overlaps [0x18, 0x21) of function \"trampoline\""},
-	{"'hi': 60", "'hi': 65", "$.functions[0].parts[1]: [0x30, 0x41) lies outside the code, which "
-				 "has 0x40 bytes"},
-	{"{'lo': 48, 'hi': 60", "{'lo': 20, 'hi': 24", "parts[1]: [0x14, 0x18) overlaps [0x0, 0x18) of "
-						       "function \"add\""},
+	{"'hi': 60", "'hi': 65",
+	 "$.functions[0].parts[1]: [0x30, 0x41) lies outside the code, which "
+	 "has 0x40 bytes"},
+	{"{'lo': 48, 'hi': 60", "{'lo': 20, 'hi': 24",
+	 "parts[1]: [0x14, 0x18) overlaps [0x0, 0x18) of "
+	 "function \"add\""},
 	{"[{'lo': 24, 'hi': 32}]", "[{'lo': 62, 'hi': 64}]",
 	 "$.functions[2]: functions must be sorted by where their first part begins: 0x20 comes "
 	 "after 0x3e"},
@@ -466,9 +482,11 @@ static const struct edit edits[] = {
 	 "map.json:15:32: $.functions[0].parts[0].pairs[2]: pairs must be sorted by native offset: "
 	 "0x4 comes after 0x4"},
 	{PAIRS, "[24, 2]", "pairs[0]: native offset 0x18 lies outside its part [0x0, 0x18)"},
-	{PAIRS, "[0, 6]", "pairs[0]: wasm offset 0x6 (0x37 in the file) is not the start of an "
-			  "instruction"},
-	{PAIRS, "[0, 21]", "pairs[0]: wasm offset 0x15 lies outside the code section, which has 0x14"},
+	{PAIRS, "[0, 6]",
+	 "pairs[0]: wasm offset 0x6 (0x37 in the file) is not the start of an "
+	 "instruction"},
+	{PAIRS, "[0, 21]",
+	 "pairs[0]: wasm offset 0x15 lies outside the code section, which has 0x14"},
 	{PAIRS, "[0, 4294967295]", "pairs[0][1]: 0xffffffff is too large"},
 	{PAIRS, "[0]", "pairs[0]: 2 elements expected, found 1"},
 	{PAIRS, "[0, 2, 3]", "pairs[0]: more than the 2 elements expected"},
@@ -476,13 +494,16 @@ static const struct edit edits[] = {
 	{"[8, 24]", "[24, 8]", "$.functions[0].calls[1]: return addresses must be sorted"},
 	{"[8, 24]", "[0]", "$.functions[0].calls[0]: return address 0x0 lies outside"},
 	{"[8, 24]", "[25]", "calls[0]: return address 0x19 lies outside the function's parts"},
-	{"[8, 24]", "[8, 24, 40]", "calls[2]: return address 0x28 lies outside the function's parts"},
+	{"[8, 24]", "[8, 24, 40]",
+	 "calls[2]: return address 0x28 lies outside the function's parts"},
 
 	/* unwinding */
-	{"{'at': 0,", "{'at': 1,", "unwind[0]: the first row must be where the part begins, at 0x0"},
+	{"{'at': 0,", "{'at': 1,",
+	 "unwind[0]: the first row must be where the part begins, at 0x0"},
 	{"{'at': 4,", "{'at': 0,", "unwind[1]: rows must be sorted: 0x0 comes after 0x0"},
 	{"{'at': 4,", "{'at': 24,", "unwind[1]: row 0x18 lies outside its part"},
-	{"'rip': -8}", "'rip': 'lost'}", "rules.rip: a rule is an integer, \"undefined\", \"same\""},
+	{"'rip': -8}", "'rip': 'lost'}",
+	 "rules.rip: a rule is an integer, \"undefined\", \"same\""},
 	{"'rip': -8}", "'rip': 2147483648}", "rules.rip: does not fit in 32 bits"},
 	{"{'value': 16}", "{}", "rules.r13: a rule needs exactly one of"},
 	{"{'value': 16}", "{'value': 1, 'reg': 1}", "rules.r13: a rule needs exactly one of"},
@@ -507,7 +528,8 @@ static const struct edit edits[] = {
 	 "$.functions[0].globals[0].index: global 1 does not exist: the module has 1"},
 	{"'memories': [{'index': 0, 'r", "'memories': [{'index': 1, 'r",
 	 "$.functions[0].memories[0].index: memory 1 does not exist"},
-	{"'symbol': 'trampoline',", "'symbol': 'trampoline', 'locals': [{'index': 0, 'ranges': []}],",
+	{"'symbol': 'trampoline',",
+	 "'symbol': 'trampoline', 'locals': [{'index': 0, 'ranges': []}],",
 	 "$.functions[1].locals[0].index: a function without a wasm index has no locals"},
 	{"{'reg': 'r14'}", "{'context': 8}",
 	 "$.functions[0].context[0]: the context pointer cannot be found from itself"},
@@ -523,7 +545,8 @@ static const struct edit edits[] = {
 	{"{'expr': '9f'}", "{'expr': '9g'}", "must be bytes in hexadecimal"},
 
 	/* what the module has */
-	{"{'context': [80, 0]}", "{'reg': 'r14'}", "$.memories[0].place: the base of a memory must be"},
+	{"{'context': [80, 0]}", "{'reg': 'r14'}",
+	 "$.memories[0].place: the base of a memory must be"},
 	{"{'context': [80, 0]}", "{'context': [80, 0]}, 'is64': true",
 	 "$.memories[0]: memory 0 has 32-bit addresses in the module"},
 	{"[{'index': 0, 'place': {'context': [80", "[{'index': 1, 'place': {'context': [80",
@@ -580,14 +603,16 @@ static void test_other_kinds(void)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		err = read_n(&map, &t, "m", cases[i].text, cases[i].n, &bytes);
-		ok(err && !t && !strncmp(wdx_error_message(err), cases[i].want, strlen(cases[i].want)),
+		ok(err && !t &&
+			   !strncmp(wdx_error_message(err), cases[i].want, strlen(cases[i].want)),
 		   "%s", cases[i].want);
 		wdx_error_destroy(err);
 		done_with(&map, t, bytes);
 	}
 }
 
-/* --- Damage ------------------------------------------------------------------------------------ */
+/* --- Damage ------------------------------------------------------------------------------------
+ */
 
 static bool survives(const char *text, size_t n, bool *good)
 {
@@ -645,7 +670,8 @@ static void test_deep(void)
 	free(text);
 }
 
-/* --- Code in a file ---------------------------------------------------------------------------- */
+/* --- Code in a file ----------------------------------------------------------------------------
+ */
 
 static void read_with_file(const char *folder, const char *text, size_t size, const char *want)
 {
@@ -725,12 +751,62 @@ static void test_order(const char *text)
 	free(last);
 }
 
-int main(void)
+/* --- As a tool ---------------------------------------------------------------------------------
+ */
+
+static uint8_t *slurp(const char *path, size_t *size)
 {
-	struct wdx_error *err = wdx_wasm_init(&wasm, module, sizeof(module));
+	struct wdx_buf b = {0};
+	uint8_t chunk[4096];
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	while (f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		wdx_buf_bytes(&b, chunk, n);
+	if (f)
+		fclose(f);
+	*size = b.len;
+	return b.data;
+}
+
+/* map MODULE MAP: writes the map, of whatever kind, as JSON; for tests/cases/map-schema.sh. */
+static int convert(const char *wasm_path, const char *map_path)
+{
+	struct wdx_target *t = NULL;
+	struct wdx_map map = {0};
+	struct wdx_buf out = {0};
+	struct wdx_error *err;
+	size_t wasm_size, map_size;
+	int result = 0;
+	uint8_t *wasm_data = slurp(wasm_path, &wasm_size), *data = slurp(map_path, &map_size);
+
+	err = wdx_wasm_init(&wasm, wasm_data, wasm_size);
+	if (!err)
+		err = wdx_map_read(&map, &t, map_path, data, map_size, &wasm);
+	if (!err) {
+		wdx_map_emit(&map, t, &wasm, &out);
+		fwrite(out.data, 1, out.len, stdout);
+	} else {
+		fprintf(stderr, "%s\n", wdx_error_message(err));
+		result = 1;
+	}
+	wdx_buf_deinit(&out);
+	done_with(&map, t, data);
+	wdx_wasm_deinit(&wasm);
+	free(wasm_data);
+	wdx_error_destroy(err);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct wdx_error *err;
 	char *text;
 	size_t i;
 
+	if (argc == 3)
+		return convert(argv[1], argv[2]);
+	err = wdx_wasm_init(&wasm, module, sizeof(module));
 	if (!ok(!err, "the module %s", wdx_error_message(err)))
 		return done();
 	text = expand(strdup(good_text));

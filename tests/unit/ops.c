@@ -91,7 +91,8 @@ static bool same(const struct one *o, const struct wdx_op *op)
 	       op->nargs == o->nargs && (o->nargs < 1 || op->arg[0] == o->arg[0]) &&
 	       (o->nargs < 2 || op->arg[1] == o->arg[1]) && op->ref == o->ref &&
 	       op->ref_global == o->global && op->data_size == o->data_size &&
-	       (!o->data_size || memcmp(op->data, o->bytes + o->size - o->data_size, o->data_size) == 0);
+	       (!o->data_size ||
+		memcmp(op->data, o->bytes + o->size - o->data_size, o->data_size) == 0);
 }
 
 /* Alone, cut short at every byte, and all of them in one expression. */
@@ -108,7 +109,8 @@ static void test_operands(void)
 
 		ok(got && n == 1 && same(o, &ops[0]), "DW_OP_%s", o->name);
 		for (size_t cut = 1; cut < o->size; cut++)
-			good = good && !wdx_decode_expr(&unit4, o->bytes, cut, ops, 1, &n, &why) && why;
+			good = good && !wdx_decode_expr(&unit4, o->bytes, cut, ops, 1, &n, &why) &&
+			       why;
 		memcpy(all + size, o->bytes, o->size);
 		size += o->size;
 	}
@@ -130,9 +132,11 @@ static void test_unit(void)
 	const char *why;
 	size_t n;
 
-	ok(wdx_decode_expr(&u, addr, sizeof(addr), &op, 1, &n, &why) && op.arg[0] == 0x102030405060708,
+	ok(wdx_decode_expr(&u, addr, sizeof(addr), &op, 1, &n, &why) &&
+		   op.arg[0] == 0x102030405060708,
 	   "address of 8 bytes, big-endian");
-	ok(wdx_decode_expr(&u, ref, sizeof(ref), &op, 1, &n, &why) && op.arg[0] == 0x102030405060708,
+	ok(wdx_decode_expr(&u, ref, sizeof(ref), &op, 1, &n, &why) &&
+		   op.arg[0] == 0x102030405060708,
 	   "version 2: a global reference has the size of an address");
 	u.version = 3;
 	ok(!wdx_decode_expr(&u, ref, sizeof(ref), &op, 1, &n, &why) && n == 1,

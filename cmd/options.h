@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The command line, parsed and checked. */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "message.h"
+#include "wdx.h"
+
+#define SCRIPTS_MAX 8
+
+enum stats_format {
+	STATS_NONE,
+	STATS_TABLE,
+	STATS_JSON,
+};
+
+struct address {
+	bool known;
+	uint64_t value;
+};
+
+struct options {
+	const char *module, *map, *output;
+	const char *scripts[SCRIPTS_MAX];
+	int nscripts;
+	const char *emit_map, *trace; /* or NULL */
+	struct address text, memory;
+	enum stats_format stats;
+	unsigned dwarf_version;
+	enum wdx_compress compress;
+	bool strict;
+	enum color color;
+	enum verbosity verbosity;
+};
+
+/* What to do after parsing. */
+enum parsed {
+	PARSED_RUN,
+	PARSED_STOP,  /* --help or --version have been answered */
+	PARSED_WRONG, /* told on standard error: exit status 2 */
+};
+
+enum parsed options_parse(struct options *o, int argc, char **argv);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The one-shot run: module and map in, side-car out. */
+#include "wdx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "elf/elf.h"
+#include "xlat/translate.h"
+
+/*
+ * Addresses in the side-car.  They are moved when it is loaded; what matters is that the sections do
+ * not overlap, that code is not at 0 (which reads as dead code), and that they fit the ELF class.
+ */
+#define TEXT_ADDR 0x10000
+#define MEMORY_ALIGN 0x10000
+
+const char *wdx_version(void)
+{
+	return WDX_VERSION;
+}
+
+/* ---- state of a run --------------------------------------------------------------------------- */
+
+struct run {
+	const struct wdx_config *config;
+	struct wdx_wasm wasm;
+	struct wdx_map map;
+	struct wdx_target *target;
+	struct wdx_xlat xlat;
+	struct wdx_input *input;
+	struct wdx_trace *trace;
+	struct wdx_pass_output dwarf;
+	struct wdx_result *result;
+};
+
+struct kept { /* what a result owns beside its buffers */
+	struct wdx_loss_count losses[WDX_LOSS_COUNT];
+};
+
+static void run_deinit(struct run *r)
+{
+	wdx_trace_destroy(r->trace);
+	wdx_pass_output_deinit(&r->dwarf);
+	wdx_input_close(r->input);
+	wdx_xlat_deinit(&r->xlat);
+	wdx_target_destroy(r->target);
+	wdx_map_deinit(&r->map);
+	wdx_wasm_deinit(&r->wasm);
+}
+
+static void warn(const struct run *r, const char *file, const char *what)
+{
+	char text[1024];
+
+	if (!r->config->warn)
+		return;
+	snprintf(text, sizeof(text), "%s: %s", file, what);
+	r->config->warn(text, r->config->warn_arg);
+}
+
+/* ---- inputs ----------------------------------------------------------------------------------- */
+
+static struct wdx_error *read_inputs(struct run *r)
+{
+	const struct wdx_config *c = r->config;
+	struct wdx_error *err = wdx_wasm_init(&r->wasm, c->module, c->module_size);
+
+	if (err)
+		return wdx_error_at(err, "%s", c->module_name);
+	return wdx_map_read(&r->map, &r->target, c->map_name, c->map, c->map_size, &r->wasm);
+}
+
+static bool is_debug(const struct wdx_wasm_section *s)
+{
+	return s->name && !strncmp(s->name, ".debug_", 7);
+}
+
+static struct wdx_error *open_dwarf(struct run *r)
+{
+	struct wdx_debug_section *s = calloc(r->wasm.sections.len + 1, sizeof(*s));
+	const struct wdx_wasm_section *w;
+	struct wdx_error *err;
+	size_t n = 0;
+
+	if (!s)
+		return &wdx_nomem;
+	wdx_vec_each(w, &r->wasm.sections)
+		if (is_debug(w))
+			s[n++] = (struct wdx_debug_section){w->name, w->data, w->size};
+	if (!n)
+		warn(r, r->config->module_name,
+		     "it has no DWARF; the side-car will know only the names of functions");
+	err = wdx_input_open(&r->input, s, n, false);
+	free(s);
+	return wdx_error_at(err, "%s", r->config->module_name);
+}
+
+/* ---- addresses -------------------------------------------------------------------------------- */
+
+/* Statics are placed in the part of memory 0 that exists from the start. */
+static uint64_t memory_size(const struct run *r)
+{
+	const struct wdx_wasm_memory *m = r->wasm.memories.data;
+	uint64_t limit = wdx_target_address_size(r->target) == 4 ? 1ULL << 30 : 1ULL << 40;
+
+	if (!r->wasm.memories.len || m->min_pages > limit >> m->page_bits)
+		return r->wasm.memories.len ? limit : 0;
+	return m->min_pages << m->page_bits;
+}
+
+static void place_sections(struct run *r)
+{
+	struct wdx_result *out = r->result;
+
+	out->text_addr = TEXT_ADDR;
+	out->text_size = r->map.code_size;
+	out->memory_size = memory_size(r);
+	out->memory_addr = (out->text_addr + out->text_size + MEMORY_ALIGN) / MEMORY_ALIGN * MEMORY_ALIGN;
+	if (!out->memory_size)
+		out->memory_addr = 0;
+	out->code_base = r->map.code_base;
+	r->xlat.text_addr = out->text_addr;
+	r->xlat.env.memory_addr = out->memory_addr;
+	r->xlat.env.memory_size = out->memory_size;
+	r->xlat.env.address64 = r->wasm.memories.len && r->wasm.memories.data[0].is64;
+}
+
+/* ---- the pass --------------------------------------------------------------------------------- */
+
+static struct wdx_error *translate(struct run *r)
+{
+	const struct wdx_config *c = r->config;
+	struct wdx_pass_config pass = {.visitor = &wdx_xlat_visitor,
+				       .arg = &r->xlat,
+				       .version = c->dwarf_version ? c->dwarf_version : 5,
+				       .address_size = wdx_target_address_size(r->target),
+				       .big_endian = wdx_target_big_endian(r->target),
+				       .progress = c->progress,
+				       .progress_arg = c->progress_arg};
+	struct wdx_error *err = wdx_xlat_init(&r->xlat, &r->wasm, &r->map, r->target);
+
+	if (err)
+		return wdx_error_at(err, "%s", c->module_name);
+	place_sections(r);
+	r->xlat.module_name = c->module_name;
+	r->xlat.dwarf_version = pass.version;
+	if (c->trace) {
+		err = wdx_trace_create(&r->trace, pass.visitor, pass.arg, c->trace);
+		if (err)
+			return err;
+		pass.visitor = wdx_trace_visitor(r->trace);
+		pass.arg = r->trace;
+	}
+	err = wdx_pass_run(r->input, &pass, &r->dwarf);
+	return wdx_error_at(err, "%s", c->module_name);
+}
+
+/* ---- the side-car ----------------------------------------------------------------------------- */
+
+/* As linkers do it: from what the side-car holds, which is a function of the inputs alone; so an
+ * image and the map made of it agree. */
+static void build_id(const struct run *r, uint8_t id[32])
+{
+	uint8_t digest[64];
+
+	memset(digest, 0, sizeof(digest));
+	memcpy(digest, &r->result->text_size, sizeof(r->result->text_size));
+	digest[8] = (uint8_t)r->config->compress;
+	wdx_sha256(digest, sizeof(digest), id);
+	for (size_t i = 0; i < r->dwarf.n; i++) {
+		memcpy(digest, id, 32);
+		wdx_sha256(r->dwarf.sections[i].data, r->dwarf.sections[i].size, digest + 32);
+		wdx_sha256(digest, sizeof(digest), id);
+	}
+}
+
+static const struct wdx_elf_symbol *symbols(const struct run *r, size_t *n)
+{
+	struct wdx_elf_symbol *s = calloc(r->map.parts.len + 1, sizeof(*s));
+
+	*n = 0;
+	for (size_t i = 0; s && i < r->map.parts.len; i++) {
+		const struct wdx_map_part *p = &r->map.parts.data[i];
+
+		s[(*n)++] = (struct wdx_elf_symbol){r->map.funcs.data[p->func].symbol,
+						    r->result->text_addr + p->lo, p->hi - p->lo};
+	}
+	return s;
+}
+
+static struct wdx_error *write_sidecar(struct run *r)
+{
+	static const enum wdx_compression compression[] = {WDX_COMPRESS_NONE, WDX_COMPRESS_ZLIB,
+							   WDX_COMPRESS_ZSTD};
+	const struct wdx_result *res = r->result;
+	struct wdx_section *debug = calloc(r->dwarf.n + 1, sizeof(*debug));
+	struct wdx_buf out = {0};
+	struct wdx_error *err;
+	uint8_t id[32];
+	size_t nsymbols;
+	const struct wdx_elf_symbol *sym = symbols(r, &nsymbols);
+
+	if (!debug || !sym) {
+		free(debug);
+		free((void *)sym);
+		return &wdx_nomem;
+	}
+	for (size_t i = 0; i < r->dwarf.n; i++)
+		debug[i] = (struct wdx_section){r->dwarf.sections[i].name, r->dwarf.sections[i].data,
+						r->dwarf.sections[i].size};
+	build_id(r, id);
+	struct wdx_sidecar s = {.machine = wdx_target_elf_machine(r->target),
+				.flags = wdx_target_elf_flags(r->target),
+				.is64 = wdx_target_address_size(r->target) == 8,
+				.big = wdx_target_big_endian(r->target),
+				.text_addr = res->text_addr,
+				.text_size = res->text_size,
+				.memory_addr = res->memory_addr,
+				.memory_size = res->memory_size,
+				.symbols = sym,
+				.nsymbols = nsymbols,
+				.debug = debug,
+				.ndebug = r->dwarf.n,
+				.build_id = id,
+				.compress = compression[r->config->compress]};
+	err = wdx_elf_write(&s, &out);
+	free(debug);
+	free((void *)sym);
+	if (err) {
+		wdx_buf_deinit(&out);
+		return err;
+	}
+	r->result->sidecar = out.data;
+	r->result->sidecar_size = out.len;
+	return NULL;
+}
+
+/* ---- what is told about it -------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *text;
+} losses[WDX_LOSS_COUNT] = {
+	{"none", ""},
+#define LOSS(id, name, text) {name, text},
+#include "xlat/loss.def"
+#undef LOSS
+};
+
+/* Nothing a user could miss: code the linker removed, and what has no native meaning. */
+static bool is_benign(enum wdx_loss loss)
+{
+	return loss == WDX_LOSS_DEAD_CODE || loss == WDX_LOSS_DEAD_DATA ||
+	       loss == WDX_LOSS_INPUT_FRAME || loss == WDX_LOSS_CALL_FLAGS;
+}
+
+static struct wdx_error *fill_stats(struct run *r)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+	struct wdx_stats *s = &r->result->stats;
+
+	if (!k)
+		return &wdx_nomem;
+	r->result->priv = k;
+	*s = r->xlat.stats;
+	s->functions = r->map.funcs.len;
+	r->xlat.losses[WDX_LOSS_MAP_FAULT] += r->map.faults;
+	for (int i = 1; i < WDX_LOSS_COUNT; i++)
+		k->losses[i - 1] = (struct wdx_loss_count){losses[i].name, losses[i].text,
+							   r->xlat.losses[i], is_benign((enum wdx_loss)i)};
+	s->losses = k->losses;
+	s->nlosses = WDX_LOSS_COUNT - 1;
+	return NULL;
+}
+
+static struct wdx_error *check_strict(const struct run *r)
+{
+	const struct wdx_stats *s = &r->result->stats;
+
+	for (size_t i = 0; r->config->strict && i < s->nlosses; i++)
+		if (s->losses[i].count && !s->losses[i].benign)
+			return wdx_bad_input("%s: strict: %llu times %s (%s)", r->config->module_name,
+					     (unsigned long long)s->losses[i].count, s->losses[i].name,
+					     s->losses[i].text);
+	return NULL;
+}
+
+static struct wdx_error *emit_map(struct run *r)
+{
+	struct wdx_buf b = {0};
+
+	if (!r->config->emit_map)
+		return NULL;
+	wdx_map_emit(&r->map, r->target, &r->wasm, &b);
+	if (b.failed) {
+		wdx_buf_deinit(&b);
+		return &wdx_nomem;
+	}
+	r->result->map_json = (char *)b.data;
+	r->result->map_json_size = b.len;
+	return NULL;
+}
+
+static void warn_about_map(const struct run *r)
+{
+	if (r->map.has_locals)
+		return;
+	warn(r, r->config->map_name,
+	     r->map.hint ? r->map.hint
+			 : "it does not say where variables are; lines, functions and scopes only");
+}
+
+static struct wdx_error *run(struct run *r)
+{
+	struct wdx_error *err = read_inputs(r);
+
+	if (!err)
+		err = open_dwarf(r);
+	if (err)
+		return err;
+	warn_about_map(r);
+	err = translate(r);
+	if (!err)
+		err = fill_stats(r);
+	if (!err)
+		err = check_strict(r);
+	if (!err)
+		err = write_sidecar(r);
+	if (!err)
+		err = emit_map(r);
+	if (!err) {
+		r->result->triple = strdup(wdx_target_triple(r->target));
+		if (!r->result->triple)
+			err = &wdx_nomem;
+	}
+	return err;
+}
+
+struct wdx_error *wdx_transform(const struct wdx_config *config, struct wdx_result *result)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	struct wdx_error *err;
+
+	memset(result, 0, sizeof(*result));
+	if (!r)
+		return &wdx_nomem;
+	if (config->dwarf_version && config->dwarf_version != 4 && config->dwarf_version != 5) {
+		free(r);
+		return wdx_error_create(WDX_E_USAGE, "DWARF version %u cannot be written, only 4 and 5",
+					config->dwarf_version);
+	}
+	r->config = config;
+	r->result = result;
+	err = run(r);
+	run_deinit(r);
+	free(r);
+	if (err)
+		wdx_result_deinit(result);
+	return err;
+}
+
+void wdx_result_deinit(struct wdx_result *result)
+{
+	free(result->sidecar);
+	free(result->map_json);
+	free(result->triple);
+	free(result->priv);
+	memset(result, 0, sizeof(*result));
+}
