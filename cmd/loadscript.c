@@ -49,17 +49,19 @@ static bool need_memory(const struct loadscript *s)
 	return s->has_memory && !s->memory.known;
 }
 
-/* How to set the variables, one comment line for each. */
+/* How to set the variables. */
 static void variables(FILE *f, const struct loadscript *s, const char *set)
 {
-	if (!need_text(s) && !need_memory(s))
-		return;
-	fputs("#\n# First set, from what the engine says of itself (numbers, not expressions):\n",
-	      f);
 	if (need_text(s))
-		fprintf(f, "#   %s $wasm_text = ADDRESS      where the machine code begins\n", set);
+		fprintf(f,
+			"#\n# Before it, tell where the machine code begins:\n#   %s $wasm_text = "
+			"ADDRESS\n",
+			set);
 	if (need_memory(s))
-		fprintf(f, "#   %s $wasm_memory = ADDRESS    where linear memory begins\n", set);
+		fprintf(f,
+			"#\n# Before it, tell where linear memory begins:\n#   %s $wasm_memory = "
+			"ADDRESS\n",
+			set);
 }
 
 static void operand(FILE *f, const char *before, const struct address *a, const char *variable)

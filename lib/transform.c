@@ -10,13 +10,6 @@
 #include "elf/elf.h"
 #include "xlat/translate.h"
 
-/*
- * Addresses in the side-car.  They are moved when it is loaded; what matters is that the sections do
- * not overlap, that code is not at 0 (which reads as dead code), and that they fit the ELF class.
- */
-#define TEXT_ADDR 0x10000
-#define MEMORY_ALIGN 0x10000
-
 const char *wdx_version(void)
 {
 	return WDX_VERSION;
@@ -115,12 +108,12 @@ static void place_sections(struct run *r)
 {
 	struct wdx_result *out = r->result;
 
-	out->text_addr = TEXT_ADDR;
+	bool wide = wdx_target_address_size(r->target) == 8;
+
+	out->text_addr = WDX_TEXT_ADDR;
 	out->text_size = r->map.code_size;
 	out->memory_size = memory_size(r);
-	out->memory_addr = (out->text_addr + out->text_size + MEMORY_ALIGN) / MEMORY_ALIGN * MEMORY_ALIGN;
-	if (!out->memory_size)
-		out->memory_addr = 0;
+	out->memory_addr = !out->memory_size ? 0 : wide ? WDX_MEMORY_ADDR64 : WDX_MEMORY_ADDR32;
 	out->code_base = r->map.code_base;
 	r->xlat.text_addr = out->text_addr;
 	r->xlat.env.memory_addr = out->memory_addr;

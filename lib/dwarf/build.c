@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "dwarf/decode.h"
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 void wdx_emit_latch(struct wdx_emit *e, struct wdx_error *err)
 {
@@ -38,6 +39,9 @@ struct wdx_error *wdx_emit_init(struct wdx_emit *e, struct wdx_input *in,
 	if (config->version != 4)
 		wdx_buf_bytes(&e->out[WDX_OUT_LINE_STR], in->sec[WDX_SEC_LINE_STR].data,
 			      in->sec[WDX_SEC_LINE_STR].size);
+	for (int i = 0; i < WDX_SEC_COUNT; i++)
+		e->room += in->sec[i].size;
+	e->room = e->room * 64 + (64 << 20);
 	if (!wdx_vec_reserve(&e->offsets, in->dies.len + 64))
 		return &wdx_nomem;
 	memset(e->offsets.data, 0xff, in->dies.len * sizeof(*e->offsets.data));
@@ -77,7 +81,26 @@ void wdx_emit_base(struct wdx_emit *e, uint64_t address)
 	e->base = address;
 }
 
-/* ---- hash tables ------------------------------------------------------------------------------ */
+/* What the builder itself has to leave out is counted like what the walk does. */
+static void lost(struct wdx_emit *e, enum wdx_lost what, const char *detail)
+{
+	const struct wdx_visitor *v = e->config->visitor;
+
+	if (v && v->lost && !e->err)
+		v->lost(e->cursor, what, detail, e->config->arg);
+}
+
+bool wdx_build_room(struct wdx_emit *e, const struct wdx_buf *b)
+{
+	if (b->len <= e->room && b->len <= UINT32_MAX)
+		return true;
+	if (!e->err)
+		wdx_emit_fail(e, "the output is out of proportion to the input");
+	return false;
+}
+
+/* ---- hash tables ------------------------------------------------------------------------------
+ */
 
 static uint32_t hash_bytes(uint32_t h, const void *p, size_t n)
 {
@@ -147,7 +170,8 @@ uint32_t wdx_build_str(struct wdx_emit *e, struct wdx_strings *t, const char *s)
 	return offset;
 }
 
-/* ---- units ------------------------------------------------------------------------------------ */
+/* ---- units ------------------------------------------------------------------------------------
+ */
 
 static void unit_header(struct wdx_emit *e, unsigned type)
 {
@@ -175,6 +199,9 @@ static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_si
 	e->first_new = (uint32_t)e->offsets.len;
 	e->abbrevs.len = e->abbrev_specs.len = 0;
 	e->files.len = 0;
+	e->file_shift = e->unit && e->unit->pub.version >= 5 && version < 5;
+	e->line_offset = WDX_NO_LINES;
+	e->unit_patches = (uint32_t)e->patches.len;
 	if (e->abbrev_slots)
 		memset(e->abbrev_slots, 0, e->nabbrev_slots * sizeof(*e->abbrev_slots));
 	wdx_buf_reset(&e->xbytes);
@@ -207,6 +234,15 @@ void wdx_build_unit(struct wdx_emit *e, const struct wdx_in_unit *u, unsigned ve
 		   (u->pub.type == DW_UT_skeleton || u->pub.type == DW_UT_split_compile)) {
 		wdx_buf_u64(b, u->signature);
 	}
+}
+
+void wdx_build_unit_drop(struct wdx_emit *e)
+{
+	wdx_build_line_end(e);
+	if (e->err)
+		return;
+	e->out[WDX_OUT_INFO].len = e->unit_start;
+	e->patches.len = e->unit_patches;
 }
 
 void wdx_emit_unit(struct wdx_emit *e, unsigned version, unsigned address_size)
@@ -247,7 +283,8 @@ void wdx_emit_unit_end(struct wdx_emit *e)
 	write_abbrevs(e);
 }
 
-/* ---- entries ---------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------
+ */
 
 static uint32_t hash_abbrev(const struct wdx_out_spec *s, size_t n, uint16_t tag, bool children)
 {
@@ -264,7 +301,8 @@ static uint32_t hash_abbrev_at(const void *arg, uint32_t v)
 static bool abbrev_is(const struct wdx_emit *e, const struct wdx_out_abbrev *a, uint32_t hash,
 		      bool children)
 {
-	return a->hash == hash && a->tag == e->tag && a->children == children && a->n == e->specs.len &&
+	return a->hash == hash && a->tag == e->tag && a->children == children &&
+	       a->n == e->specs.len &&
 	       (!a->n || !memcmp(&e->abbrev_specs.data[a->first], e->specs.data,
 				 a->n * sizeof(*e->specs.data)));
 }
@@ -284,8 +322,8 @@ static uint32_t abbrev_code(struct wdx_emit *e, bool children)
 
 	if (!a || !wdx_vec_reserve(&e->abbrev_specs, e->specs.len))
 		return 0;
-	*a = (struct wdx_out_abbrev){hash, (uint32_t)e->abbrev_specs.len, (uint32_t)e->specs.len, e->tag,
-				     children};
+	*a = (struct wdx_out_abbrev){hash, (uint32_t)e->abbrev_specs.len, (uint32_t)e->specs.len,
+				     e->tag, children};
 	if (e->specs.len)
 		memcpy(e->abbrev_specs.data + e->abbrev_specs.len, e->specs.data,
 		       e->specs.len * sizeof(*e->specs.data));
@@ -376,7 +414,8 @@ wdx_ident wdx_ident_new(struct wdx_emit *e)
 	return (wdx_ident)(e->offsets.len - 1);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------------------
+ */
 
 void wdx_build_spec(struct wdx_emit *e, unsigned at, unsigned form)
 {
@@ -456,15 +495,22 @@ void wdx_emit_addr(struct wdx_emit *e, uint16_t at, uint64_t address)
 	wdx_build_addr_value(e, address);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ------------------------------------------------------------------------------------
+ */
 
-/* The section of lists for this unit's version, its one table begun when it is new. */
+/* The section of lists for this unit's version; a version 5 table holds addresses of one size. */
 static struct wdx_buf *list_buf(struct wdx_emit *e, enum wdx_out v5, enum wdx_out v4)
 {
 	struct wdx_buf *b = &e->out[e->version >= 5 ? v5 : v4];
+	struct wdx_list_table *t = &e->tables[v5 == WDX_OUT_RNGLISTS];
 
-	if (e->version >= 5 && !b->len)
-		wdx_write_list_header(b, (uint8_t)e->address_size);
+	wdx_build_room(e, b);
+	if (e->version < 5 || (b->len && t->address_size == e->address_size))
+		return b;
+	if (b->len)
+		wdx_write_list_length(b, t->at);
+	*t = (struct wdx_list_table){wdx_write_list_header(b, (uint8_t)e->address_size),
+				     (uint8_t)e->address_size};
 	return b;
 }
 
@@ -475,9 +521,10 @@ void wdx_build_ranges(struct wdx_emit *e, uint16_t at, const struct wdx_range *r
 	wdx_build_spec(e, at, DW_FORM_sec_offset);
 	wdx_buf_u32(&e->vals, (uint32_t)b->len);
 	for (size_t i = 0; i < n; i++)
-		if (!wdx_write_range_entry(b, (uint16_t)e->version, (uint8_t)e->address_size, e->base,
-					   r[i].lo, r[i].hi))
-			wdx_emit_fail(e, "a range list holds an empty range or one outside the address space");
+		if (!wdx_write_range_entry(b, (uint16_t)e->version, (uint8_t)e->address_size,
+					   e->base, r[i].lo, r[i].hi))
+			lost(e, WDX_LOST_LIST,
+			     "a range that is empty or outside the address space");
 	wdx_write_range_end(b, (uint16_t)e->version, (uint8_t)e->address_size);
 }
 
@@ -498,8 +545,8 @@ void wdx_emit_pcs(struct wdx_emit *e, const struct wdx_range *r, size_t n)
 }
 
 /* Appends an expression's bytes to a section or to the pending values; its references follow. */
-static void append_expr(struct wdx_emit *e, const struct wdx_expr *x, struct wdx_buf *b, bool to_vals,
-			enum wdx_out out)
+static void append_expr(struct wdx_emit *e, const struct wdx_expr *x, struct wdx_buf *b,
+			bool to_vals, enum wdx_out out)
 {
 	for (uint32_t i = 0; i < x->nfix; i++) {
 		struct wdx_patch p = e->xfixes.data[x->fix + i];
@@ -539,19 +586,19 @@ void wdx_emit_loclist(struct wdx_emit *e, uint16_t at, const struct wdx_expr_loc
 	for (size_t i = 0; i < n; i++) {
 		size_t bytes = l[i].expr->end - l[i].expr->start;
 		size_t pos = l[i].whole ? wdx_write_loc_default(b, version, bytes)
-					: wdx_write_loc_entry(b, version, size, e->base, l[i].lo, l[i].hi,
-							      bytes);
-		if (pos == WDX_NOT_WRITTEN) {
-			if (!l[i].whole)
-				wdx_emit_fail(e, "a location list holds an entry that cannot be written");
-			continue;
-		}
-		append_expr(e, l[i].expr, b, false, out);
+					: wdx_write_loc_entry(b, version, size, e->base, l[i].lo,
+							      l[i].hi, bytes);
+		if (pos == WDX_NOT_WRITTEN)
+			lost(e, WDX_LOST_LIST,
+			     "an entry of a location list that cannot be written");
+		else
+			append_expr(e, l[i].expr, b, false, out);
 	}
 	wdx_write_loc_end(b, version, size);
 }
 
-/* ---- expressions ------------------------------------------------------------------------------ */
+/* ---- expressions ------------------------------------------------------------------------------
+ */
 
 struct wdx_expr *wdx_expr_begin(struct wdx_emit *e)
 {
@@ -606,7 +653,8 @@ void wdx_expr_const(struct wdx_expr *x, uint64_t v)
 	struct wdx_buf *b = xbuf(x);
 	static const struct {
 		uint8_t code, size;
-	} forms[] = {{DW_OP_const1u, 1}, {DW_OP_const2u, 2}, {DW_OP_const4u, 4}, {DW_OP_const8u, 8}};
+	} forms[] = {
+		{DW_OP_const1u, 1}, {DW_OP_const2u, 2}, {DW_OP_const4u, 4}, {DW_OP_const8u, 8}};
 
 	if (v < 32) {
 		wdx_expr_op(x, (uint8_t)(DW_OP_lit0 + v));
@@ -649,6 +697,12 @@ bool wdx_expr_equal(const struct wdx_expr *a, const struct wdx_expr *b)
 	return !n || !memcmp(a->e->xbytes.data + a->start, a->e->xbytes.data + b->start, n);
 }
 
+void wdx_build_patch_expr(struct wdx_expr *x, uint32_t at, uint64_t v, unsigned size)
+{
+	if (x->e && !x->e->xbytes.failed)
+		wdx_buf_patch(&x->e->xbytes, x->start + at, v, size);
+}
+
 static bool add_fix(struct wdx_expr *x, enum wdx_patch_kind kind, wdx_ident id)
 {
 	struct wdx_patch *p = x->e ? wdx_vec_push(&x->e->xfixes) : NULL;
@@ -661,11 +715,14 @@ static bool add_fix(struct wdx_expr *x, enum wdx_patch_kind kind, wdx_ident id)
 	return true;
 }
 
+#define WDX_OP_GNU_PARAMETER_REF 0xfa /* not in older headers */
+
 /* Operations that refer to an entry, and what stands around the reference. */
 static bool copy_ref_op(struct wdx_expr *x, const struct wdx_op *op, wdx_ident id)
 {
 	struct wdx_buf *b = xbuf(x);
-	bool fixed = op->code == DW_OP_call4 || op->code == DW_OP_call2;
+	bool fixed = op->code == DW_OP_call4 || op->code == DW_OP_call2 ||
+		     op->code == WDX_OP_GNU_PARAMETER_REF;
 	enum wdx_patch_kind kind = op->ref_global ? WDX_PATCH_INFO4
 				   : fixed	  ? WDX_PATCH_UNIT4
 						  : WDX_PATCH_ULEB4;
@@ -673,7 +730,8 @@ static bool copy_ref_op(struct wdx_expr *x, const struct wdx_op *op, wdx_ident i
 	/* call2's two bytes may not reach any more */
 	wdx_buf_u8(b, op->code == DW_OP_call2 ? DW_OP_call4 : op->code);
 	for (unsigned i = 0; i < op->nargs; i++) {
-		bool is_signed = op->code == DW_OP_implicit_pointer || op->code == DW_OP_GNU_implicit_pointer;
+		bool is_signed = op->code == DW_OP_implicit_pointer ||
+				 op->code == DW_OP_GNU_implicit_pointer;
 
 		if (i + 1u == op->ref) {
 			if (!add_fix(x, kind, id))
@@ -699,28 +757,68 @@ static bool copy_ref_op(struct wdx_expr *x, const struct wdx_op *op, wdx_ident i
 	return true;
 }
 
+/* Fixed-size numbers are in the byte order of the file. */
+static unsigned number_size(uint8_t code)
+{
+	switch (code) {
+	case DW_OP_const2u:
+	case DW_OP_const2s:
+	case DW_OP_bra:
+	case DW_OP_skip:
+		return 2;
+	case DW_OP_const4u:
+	case DW_OP_const4s:
+		return 4;
+	case DW_OP_const8u:
+	case DW_OP_const8s:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+/* DW_OP_entry_value's operand is an expression; its bytes are copied where they mean the same. */
+static bool copies_as_bytes(const struct wdx_op *op)
+{
+	struct wdx_op in[4];
+	struct wdx_unit u = {.version = 5, .address_size = 8, .offset_size = 4};
+	const char *why;
+	size_t n;
+
+	if (op->code != DW_OP_entry_value && op->code != DW_OP_GNU_entry_value)
+		return true;
+	if (!wdx_decode_expr(&u, op->data, op->data_size, in, 4, &n, &why))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (in[i].ref || number_size(in[i].code) || in[i].code == DW_OP_addr ||
+		    in[i].code == DW_OP_addrx || in[i].code == DW_OP_constx)
+			return false;
+	return true;
+}
+
 /* Addresses are re-encoded in the output's size; indices into .debug_addr are resolved. */
 static bool copy_plain_op(struct wdx_expr *x, const struct wdx_cursor *c, const struct wdx_op *op)
 {
-	uint64_t address;
+	unsigned size = number_size(op->code);
+	uint64_t v = op->arg[0];
+	bool indexed = op->code == DW_OP_addrx || op->code == DW_OP_GNU_addr_index;
+	bool constant = op->code == DW_OP_constx || op->code == DW_OP_GNU_const_index;
 
-	if (op->code == DW_OP_addr) {
-		wdx_expr_addr(x, op->arg[0]);
-		return true;
+	if ((indexed || constant) && !wdx_resolve_addrx(c, op->arg[0], &v))
+		return false;
+	if (indexed || op->code == DW_OP_addr) {
+		wdx_expr_addr(x, v);
+	} else if (constant) {
+		wdx_expr_const(x, v);
+	} else if (size) {
+		wdx_buf_u8(xbuf(x), op->code);
+		wdx_buf_uint(xbuf(x), v, size);
+		xdone(x);
+	} else if (!copies_as_bytes(op)) {
+		return false;
+	} else {
+		wdx_expr_raw(x, op->bytes, op->size);
 	}
-	if (op->code == DW_OP_addrx || op->code == DW_OP_GNU_addr_index) {
-		if (!wdx_resolve_addrx(c, op->arg[0], &address))
-			return false;
-		wdx_expr_addr(x, address);
-		return true;
-	}
-	if (op->code == DW_OP_constx || op->code == DW_OP_GNU_const_index) {
-		if (!wdx_resolve_addrx(c, op->arg[0], &address))
-			return false;
-		wdx_expr_const(x, address);
-		return true;
-	}
-	wdx_expr_raw(x, op->bytes, op->size);
 	return true;
 }
 
@@ -731,10 +829,13 @@ bool wdx_expr_copy(struct wdx_expr *x, const struct wdx_cursor *c, const struct 
 	uint64_t offset = op->arg[op->ref - 1] + (op->ref_global ? 0 : c->unit->offset);
 	wdx_ident id = wdx_ident_of(c, offset);
 
-	return id != WDX_NO_IDENT && copy_ref_op(x, op, id);
+	if (id == WDX_NO_IDENT || (!op->ref_global && x->e && !in_this_unit(x->e, id)))
+		return false;
+	return copy_ref_op(x, op, id);
 }
 
-/* ---- line tables ------------------------------------------------------------------------------ */
+/* ---- line tables ------------------------------------------------------------------------------
+ */
 
 static uint32_t line_str(void *arg, const char *s)
 {
@@ -761,30 +862,48 @@ static const char *skip_dot(const char *path)
 	return path;
 }
 
-/* Whether "DIR/NAME" is that path, "./" at the front of any of them aside. */
-static bool path_is(const char *dir, const char *name, const char *path)
+/* The absolute path of a file in a directory of a unit; "" when memory is out. */
+static const char *absolute(struct wdx_emit *e, const char *comp_dir, const char *dir,
+			    const char *name)
 {
-	size_t n;
+	const char *parts[3] = {comp_dir, skip_dot(dir), skip_dot(name)};
+	size_t first = name[0] == '/' ? 2 : dir[0] == '/' ? 1 : 0, size = 1;
+	char *out, *end;
 
-	dir = skip_dot(dir);
-	path = skip_dot(path);
-	n = name[0] == '/' ? 0 : strlen(dir);
-	if (n) {
-		if (strncmp(path, dir, n) || path[n] != '/')
-			return false;
-		path = skip_dot(path + n + 1);
+	for (size_t i = first; i < 3; i++)
+		size += strlen(parts[i]) + 1;
+	out = end = wdx_arena_alloc(&e->xarena, size);
+	for (size_t i = first; out && i < 3; i++) {
+		size_t n = strlen(parts[i]);
+
+		if (!n)
+			continue;
+		if (end > out)
+			*end++ = '/';
+		memcpy(end, parts[i], n);
+		end += n;
 	}
-	return !strcmp(skip_dot(name), path);
+	if (!out)
+		return "";
+	*end = '\0';
+	return out;
 }
 
 /* The file of an older table that is the unit's primary one; 0: none is. */
-static size_t primary_file(const struct wdx_line_table *t, const char *name, const char *comp_dir)
+static size_t primary_file(struct wdx_emit *e, const struct wdx_line_table *t, const char *name,
+			   const char *comp_dir)
 {
+	const char *path = absolute(e, comp_dir, "", name);
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
 	for (size_t i = 1; i < t->nfiles; i++) {
 		const struct wdx_line_file *f = &t->files[i];
-		const char *dir = f->dir && f->dir < t->ndirs && t->dirs[f->dir] ? t->dirs[f->dir] : "";
+		const char *dir =
+			f->dir && f->dir < t->ndirs && t->dirs[f->dir] ? t->dirs[f->dir] : "";
+		size_t n = strlen(f->name), m = strlen(base);
 
-		if (path_is(dir, f->name, name) || (comp_dir && !f->dir && path_is(comp_dir, f->name, name)))
+		if (n >= m && !strcmp(f->name + n - m, base) &&
+		    !strcmp(absolute(e, comp_dir, dir, f->name), path))
 			return i;
 	}
 	return 0;
@@ -798,7 +917,7 @@ static size_t primary_file(const struct wdx_line_table *t, const char *name, con
 static bool renumber_files(struct wdx_emit *e, const struct wdx_line_table *t, const char *name,
 			   const char *comp_dir, struct wdx_line_table *out)
 {
-	size_t primary = primary_file(t, name, comp_dir);
+	size_t primary = primary_file(e, t, name, comp_dir);
 	struct wdx_line_file *files = wdx_arena_calloc(&e->xarena, t->nfiles + 1, sizeof(*files));
 	size_t n = 1;
 
@@ -822,7 +941,7 @@ uint64_t wdx_build_file(const struct wdx_emit *e, uint64_t file)
 {
 	if (e->files.len)
 		return file < e->files.len ? e->files.data[file] : 0;
-	return e->unit && e->unit->pub.version >= 5 && e->version < 5 ? file + 1 : file;
+	return file + e->file_shift;
 }
 
 void wdx_emit_line_header(struct wdx_emit *e, const struct wdx_line_table *t)
@@ -841,14 +960,17 @@ void wdx_emit_line_header(struct wdx_emit *e, const struct wdx_line_table *t)
 	e->line_open = true;
 	e->files.len = 0;
 	if (t->version < 5 && o.version == 5) {
-		if (!renumber_files(e, t, name ? name : "", comp_dir, &renumbered)) {
+		if (!renumber_files(e, t, name ? name : "", comp_dir ? comp_dir : "",
+				    &renumbered)) {
 			wdx_emit_latch(e, &wdx_nomem);
 			e->line_open = false;
 			return;
 		}
 		t = &renumbered;
 	}
+	wdx_build_room(e, &e->out[WDX_OUT_LINE]);
 	wdx_line_begin(&e->line, &e->out[WDX_OUT_LINE], t, &o);
+	e->file_shift = e->line.file_shift;
 }
 
 void wdx_emit_row(struct wdx_emit *e, const struct wdx_row *row)
@@ -882,18 +1004,37 @@ void wdx_emit_frames(struct wdx_emit *e, const void *p, size_t n)
 	wdx_buf_bytes(&e->out[WDX_OUT_FRAME], p, n);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
+
+static void not_written(struct wdx_emit *e, wdx_ident id)
+{
+	if (id < e->in->dies.len)
+		wdx_emit_latch(
+			e,
+			wdx_bad_input("internal: DIE 0x%x is referred to and was kept, but never "
+				      "written",
+				      e->in->dies.data[id].offset));
+	else
+		wdx_emit_fail(e, "internal: a reference to an entry that was never written");
+}
 
 static void apply(struct wdx_emit *e, const struct wdx_patch *p)
 {
 	uint32_t target = p->id < e->offsets.len ? e->offsets.data[p->id] : UINT32_MAX;
 
 	if (target == UINT32_MAX) {
-		wdx_emit_fail(e, "internal: a reference to an entry that was kept but never written");
+		not_written(e, p->id);
 		return;
 	}
-	if (p->kind != WDX_PATCH_INFO4)
+	if (p->kind != WDX_PATCH_INFO4) {
+		if (target < p->unit) {
+			wdx_emit_fail(
+				e, "internal: an entry was written in another unit than announced");
+			return;
+		}
 		target -= p->unit;
+	}
 	if (p->kind != WDX_PATCH_ULEB4)
 		wdx_buf_patch(&e->out[p->out], p->at, target, 4);
 	else if (target >> 28)
@@ -902,10 +1043,10 @@ static void apply(struct wdx_emit *e, const struct wdx_patch *p)
 		wdx_buf_patch_uleb(&e->out[p->out], p->at, target, 4);
 }
 
-static void finish_list(struct wdx_buf *b)
+static void finish_list(struct wdx_buf *b, const struct wdx_list_table *t)
 {
-	if (b->len)
-		wdx_write_list_length(b, 0);
+	if (b->len && !b->failed)
+		wdx_write_list_length(b, t->at);
 }
 
 struct wdx_error *wdx_build_finish(struct wdx_emit *e)
@@ -918,8 +1059,8 @@ struct wdx_error *wdx_build_finish(struct wdx_emit *e)
 	}
 	for (size_t i = 0; i < e->patches.len && !e->err; i++)
 		apply(e, &e->patches.data[i]);
-	finish_list(&e->out[WDX_OUT_LOCLISTS]);
-	finish_list(&e->out[WDX_OUT_RNGLISTS]);
+	finish_list(&e->out[WDX_OUT_LOCLISTS], &e->tables[0]);
+	finish_list(&e->out[WDX_OUT_RNGLISTS], &e->tables[1]);
 	struct wdx_error *err = e->err;
 
 	e->err = NULL;

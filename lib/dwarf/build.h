@@ -52,8 +52,8 @@ struct wdx_out_abbrev {
 
 struct wdx_expr {
 	struct wdx_emit *e;
-	uint32_t start, end;   /* in wdx_emit.xbytes */
-	uint32_t fix, nfix;    /* in wdx_emit.xfixes; their `at` is relative to start */
+	uint32_t start, end; /* in wdx_emit.xbytes */
+	uint32_t fix, nfix;  /* in wdx_emit.xfixes; their `at` is relative to start */
 };
 
 struct wdx_strings { /* strings appended to an output section: a hash table of offsets */
@@ -66,7 +66,9 @@ struct wdx_emit {
 	struct wdx_input *in;
 	const struct wdx_pass_config *config;
 	struct wdx_buf out[WDX_OUT_COUNT];
-	struct wdx_error *err; /* the first */
+	struct wdx_error *err;		 /* the first */
+	const struct wdx_cursor *cursor; /* where the walk is, for wdx_visitor.lost */
+	uint64_t room;		   /* bytes an output section may have: see wdx_build_room() */
 	WDX_VEC(uint32_t) offsets; /* of each identity in the output; UINT32_MAX: not written */
 	WDX_VEC(struct wdx_patch) patches;
 	struct wdx_strings strs, line_strs;
@@ -75,6 +77,7 @@ struct wdx_emit {
 	const struct wdx_in_unit *unit; /* of the input; NULL: the visitor's own */
 	unsigned version, address_size;
 	uint32_t unit_start, first_new; /* first identity made in this unit */
+	uint32_t unit_patches;		/* patches before this unit */
 	size_t abbrev_at;		/* of the abbreviation offset in its header */
 	uint64_t base;
 	unsigned depth;
@@ -84,8 +87,10 @@ struct wdx_emit {
 	size_t nabbrev_slots;
 	WDX_VEC(uint8_t) open; /* a byte per open entry: it has children */
 	struct wdx_line_writer line;
-	WDX_VEC(uint32_t) files; /* output number of each file of the unit's table; empty: the same */
-	uint32_t line_offset;
+	WDX_VEC(uint32_t)
+	files; /* output number of each file of the unit's table; empty: file_shift */
+	uint8_t file_shift;
+	uint32_t line_offset; /* of the unit's table; WDX_NO_LINES: none yet */
 	bool line_open;
 
 	/* the pending entry */
@@ -100,7 +105,16 @@ struct wdx_emit {
 	struct wdx_buf xbytes;
 	WDX_VEC(struct wdx_patch) xfixes;
 	struct wdx_arena xarena;
+
+	/* the last table of .debug_loclists and of .debug_rnglists: where it begins, its addresses
+	 */
+	struct wdx_list_table {
+		size_t at;
+		uint8_t address_size;
+	} tables[2];
 };
+
+#define WDX_NO_LINES UINT32_MAX
 
 struct wdx_error *wdx_emit_init(struct wdx_emit *e, struct wdx_input *in,
 				const struct wdx_pass_config *config);
@@ -109,6 +123,17 @@ void wdx_emit_deinit(struct wdx_emit *e);
 /* Begins the output of an input unit, its type and (of type units) signature kept. */
 void wdx_build_unit(struct wdx_emit *e, const struct wdx_in_unit *u, unsigned version,
 		    unsigned address_size);
+
+/* Takes the unit in work out again. */
+void wdx_build_unit_drop(struct wdx_emit *e);
+
+/* Whether a section may grow further.  Pieces of the input that are shared or overlap come out once
+ * per use; an input made of nothing else must not take all memory.  false: that error is latched.
+ */
+bool wdx_build_room(struct wdx_emit *e, const struct wdx_buf *b);
+
+/* Overwrites bytes of an expression. */
+void wdx_build_patch_expr(struct wdx_expr *x, uint32_t at, uint64_t v, unsigned size);
 
 /* Applies the patches; afterwards the sections are complete. */
 struct wdx_error *wdx_build_finish(struct wdx_emit *e);

@@ -7,20 +7,15 @@
 
 #include "base/error.h"
 
-static bool has_visitor_verdict(struct wdx_pass *p, enum wdx_verdict v)
-{
-	if (v == WDX_FAIL && !p->emit.err)
-		wdx_emit_fail(&p->emit, "the visitor failed");
-	return v != WDX_COPY;
-}
-
-/* ---- plain attributes ------------------------------------------------------------------------- */
+/* ---- plain attributes -------------------------------------------------------------------------
+ */
 
 static void copy_constant(struct wdx_emit *e, const struct wdx_attr *a)
 {
 	static const struct {
 		uint16_t form, size;
-	} fixed[] = {{DW_FORM_data1, 1}, {DW_FORM_data2, 2}, {DW_FORM_data4, 4}, {DW_FORM_data8, 8}};
+	} fixed[] = {
+		{DW_FORM_data1, 1}, {DW_FORM_data2, 2}, {DW_FORM_data4, 4}, {DW_FORM_data8, 8}};
 
 	if (a->form == DW_FORM_data16) {
 		if (e->version < 5) {
@@ -28,7 +23,8 @@ static void copy_constant(struct wdx_emit *e, const struct wdx_attr *a)
 			return;
 		}
 		wdx_build_spec(e, a->name, DW_FORM_data16);
-		wdx_buf_bytes(&e->vals, a->data, a->size);
+		for (int i = 0; i < 16; i++)
+			wdx_buf_u8(&e->vals, a->data[e->in->big == e->vals.big ? i : 15 - i]);
 		return;
 	}
 	for (int i = 0; i < 4; i++) {
@@ -38,7 +34,8 @@ static void copy_constant(struct wdx_emit *e, const struct wdx_attr *a)
 		wdx_buf_uint(&e->vals, a->value, fixed[i].size);
 		return;
 	}
-	if (a->form == DW_FORM_udata || (a->form == DW_FORM_implicit_const && (int64_t)a->value >= 0))
+	if (a->form == DW_FORM_udata ||
+	    (a->form == DW_FORM_implicit_const && (int64_t)a->value >= 0))
 		wdx_emit_uint(e, a->name, a->value);
 	else
 		wdx_emit_sint(e, a->name, (int64_t)a->value);
@@ -118,7 +115,8 @@ void wdx_emit_attr(struct wdx_emit *e, const struct wdx_cursor *c, const struct 
 	}
 }
 
-/* ---- ranges ----------------------------------------------------------------------------------- */
+/* ---- ranges -----------------------------------------------------------------------------------
+ */
 
 static bool list_addrx(void *arg, uint64_t index, uint64_t *out)
 {
@@ -168,7 +166,8 @@ static bool collect_pcs(struct wdx_pass *p)
 	p->ranges.len = 0;
 	if (list)
 		return list->class == WDX_CLASS_RANGES && read_ranges(p, list->value);
-	if (!lo || !hi)
+	if (!lo || !hi || lo->class != WDX_CLASS_ADDRESS ||
+	    (hi->class != WDX_CLASS_ADDRESS && hi->class != WDX_CLASS_CONSTANT))
 		return true;
 	struct wdx_range *r = wdx_vec_push(&p->ranges);
 
@@ -178,7 +177,8 @@ static bool collect_pcs(struct wdx_pass *p)
 	}
 	*r = (struct wdx_range){lo->value,
 				hi->class == WDX_CLASS_ADDRESS ? hi->value : lo->value + hi->value};
-	if (r->hi <= r->lo || wdx_is_tombstone(r->lo, p->unit->pub.address_size))
+	if (r->hi <= r->lo || wdx_is_tombstone(r->lo, p->unit->pub.address_size) ||
+	    (p->unit->pub.address_size == 4 && r->hi > UINT32_MAX))
 		p->ranges.len = 0;
 	return true;
 }
@@ -199,11 +199,12 @@ static bool visit_pcs(struct wdx_pass *p)
 		return false;
 	if (!collect_pcs(p))
 		p->ranges.len = 0;
-	return has_visitor_verdict(p, p->v->pcs(&p->cursor, p->ranges.data, p->ranges.len, &p->emit,
-						p->config->arg));
+	return wdx_pass_taken(
+		p, p->v->pcs(&p->cursor, p->ranges.data, p->ranges.len, &p->emit, p->config->arg));
 }
 
-/* ---- locations -------------------------------------------------------------------------------- */
+/* ---- locations --------------------------------------------------------------------------------
+ */
 
 static bool decode(struct wdx_pass *p, const struct wdx_loc *l, size_t *n)
 {
@@ -225,12 +226,52 @@ static bool copy_op(struct wdx_pass *p, const struct wdx_op *op, struct wdx_expr
 	if (p->v->op) {
 		enum wdx_verdict v = p->v->op(&p->cursor, op, x, p->config->arg);
 
-		if (has_visitor_verdict(p, v))
+		if (wdx_pass_taken(p, v))
 			return v == WDX_DONE;
 	}
 	if (wdx_expr_copy(x, &p->cursor, op))
 		return true;
-	wdx_pass_lost(p, WDX_LOST_REF, NULL);
+	wdx_pass_lost(p, op->ref ? WDX_LOST_REF : WDX_LOST_EXPR,
+		      op->ref ? NULL : "an operation that cannot be copied");
+	return false;
+}
+
+/* Copied operations may be longer than they were: branches are counted anew. */
+static bool fix_branches(struct wdx_pass *p, struct wdx_expr *x, size_t n)
+{
+	const uint32_t *starts = p->starts.data;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct wdx_op *op = &p->ops.data[i];
+		int64_t by;
+
+		if ((op->code != DW_OP_bra && op->code != DW_OP_skip) ||
+		    starts[i + 1] - starts[i] != 3)
+			continue;
+		by = (int64_t)starts[op->target] - starts[i + 1];
+		if (by < INT16_MIN || by > INT16_MAX)
+			return false;
+		wdx_build_patch_expr(x, starts[i] + 1, (uint16_t)by, 2);
+	}
+	return true;
+}
+
+static bool copy_ops(struct wdx_pass *p, struct wdx_expr *x, size_t n)
+{
+	p->starts.len = 0;
+	if (!wdx_vec_reserve(&p->starts, n + 1)) {
+		wdx_emit_latch(&p->emit, &wdx_nomem);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		p->starts.data[i] = (uint32_t)wdx_expr_size(x);
+		if (!copy_op(p, &p->ops.data[i], x))
+			return false;
+	}
+	p->starts.data[n] = (uint32_t)wdx_expr_size(x);
+	if (fix_branches(p, x, n))
+		return true;
+	wdx_pass_lost(p, WDX_LOST_EXPR, "a branch too long");
 	return false;
 }
 
@@ -242,10 +283,7 @@ static const struct wdx_expr *copy_expr(struct wdx_pass *p, const struct wdx_loc
 		return NULL;
 	struct wdx_expr *x = wdx_expr_begin(&p->emit);
 
-	for (size_t i = 0; i < n; i++)
-		if (!copy_op(p, &p->ops.data[i], x))
-			return NULL;
-	return x;
+	return copy_ops(p, x, n) ? x : NULL;
 }
 
 static void copy_loclist(struct wdx_pass *p, const struct wdx_attr *a)
@@ -294,8 +332,8 @@ static void location(struct wdx_pass *p, const struct wdx_attr *a)
 	if (!collect_locs(p, a))
 		return;
 	if (p->v->location &&
-	    has_visitor_verdict(p, p->v->location(&p->cursor, a, p->locs.data, p->locs.len, &p->emit,
-						  p->config->arg)))
+	    wdx_pass_taken(p, p->v->location(&p->cursor, a, p->locs.data, p->locs.len, &p->emit,
+					     p->config->arg)))
 		return;
 	if (a->class == WDX_CLASS_LOCLIST) {
 		copy_loclist(p, a);
@@ -306,32 +344,42 @@ static void location(struct wdx_pass *p, const struct wdx_attr *a)
 		wdx_emit_expr(&p->emit, a->name, x);
 }
 
-/* ---- line tables ------------------------------------------------------------------------------ */
+/* ---- line tables ------------------------------------------------------------------------------
+ */
+
+/* Units that share a table stand near each other; looking at all would be quadratic in units. */
+#define MAX_SHARED_BACK 256
 
 static void copy_rows(struct wdx_pass *p, const struct wdx_line_table *t)
 {
 	wdx_emit_line_header(&p->emit, t);
 	for (size_t i = 0; i < t->nrows; i++)
-		if (!p->v->row || !has_visitor_verdict(p, p->v->row(&p->cursor, &t->rows[i], &p->emit,
-								    p->config->arg)))
+		if (!p->v->row || !wdx_pass_taken(p, p->v->row(&p->cursor, &t->rows[i], &p->emit,
+							       p->config->arg)))
 			wdx_emit_row(&p->emit, &t->rows[i]);
 }
 
-static bool write_lines(struct wdx_pass *p, uint64_t offset)
+static struct wdx_line_input line_input(const struct wdx_pass *p)
 {
 	const struct wdx_debug_section *s = p->in->sec;
 	const struct wdx_attr *dir = wdx_die_attr(p->cursor.die, DW_AT_comp_dir);
-	struct wdx_line_input in = {.line = s[WDX_SEC_LINE].data,
-				    .str = s[WDX_SEC_STR].data,
-				    .line_str = s[WDX_SEC_LINE_STR].data,
-				    .line_size = s[WDX_SEC_LINE].size,
-				    .str_size = s[WDX_SEC_STR].size,
-				    .line_str_size = s[WDX_SEC_LINE_STR].size,
-				    .big_endian = p->in->big,
-				    .address_size = p->unit->pub.address_size,
-				    .comp_dir = dir && dir->class == WDX_CLASS_STRING
-							? (const char *)dir->data
-							: NULL};
+
+	return (struct wdx_line_input){
+		.line = s[WDX_SEC_LINE].data,
+		.str = s[WDX_SEC_STR].data,
+		.line_str = s[WDX_SEC_LINE_STR].data,
+		.line_size = s[WDX_SEC_LINE].size,
+		.str_size = s[WDX_SEC_STR].size,
+		.line_str_size = s[WDX_SEC_LINE_STR].size,
+		.big_endian = p->in->big,
+		.address_size = p->unit->pub.address_size,
+		.comp_dir = dir && dir->class == WDX_CLASS_STRING ? (const char *)dir->data : NULL};
+}
+
+/* false: no table was written. */
+static bool write_lines(struct wdx_pass *p, uint64_t offset)
+{
+	struct wdx_line_input in = line_input(p);
 	struct wdx_line_table t;
 	const char *warning;
 	struct wdx_error *err = wdx_read_lines(&in, offset, &p->arena, &t, &warning);
@@ -343,41 +391,75 @@ static bool write_lines(struct wdx_pass *p, uint64_t offset)
 	}
 	if (warning)
 		wdx_pass_lost(p, WDX_LOST_LINE, warning);
+	p->emit.line_offset = WDX_NO_LINES;
 	if (!p->v->lines ||
-	    !has_visitor_verdict(p, p->v->lines(&p->cursor, &t, &p->emit, p->config->arg)))
+	    !wdx_pass_taken(p, p->v->lines(&p->cursor, &t, &p->emit, p->config->arg)))
 		copy_rows(p, &t);
 	wdx_build_line_end(&p->emit);
-	return true;
+	return p->emit.line_offset != WDX_NO_LINES;
 }
 
-/* Units may share a table (type units do); the visitor sees it once. */
-static void stmt_list(struct wdx_pass *p, const struct wdx_attr *a)
+/* Remembers the table just written: units may share one (type units do). */
+static void lines_moved(struct wdx_pass *p, uint64_t from)
 {
-	for (size_t i = 0; i < p->lines.len; i++) {
-		if (p->lines.data[i].from != a->value)
-			continue;
-		p->emit.line_offset = p->lines.data[i].to;
-		wdx_emit_stmt_list(&p->emit);
-		return;
-	}
-	if (!write_lines(p, a->value))
-		return;
+	const struct wdx_emit *e = &p->emit;
 	struct wdx_moved *m = wdx_vec_push(&p->lines);
 
-	if (!m) {
+	if (!m || !wdx_vec_reserve(&p->files, e->files.len)) {
 		wdx_emit_latch(&p->emit, &wdx_nomem);
 		return;
 	}
-	*m = (struct wdx_moved){a->value, p->emit.line_offset};
+	*m = (struct wdx_moved){from, e->line_offset, (uint32_t)p->files.len,
+				(uint32_t)e->files.len, e->file_shift};
+	if (e->files.len)
+		memcpy(p->files.data + p->files.len, e->files.data,
+		       e->files.len * sizeof(*e->files.data));
+	p->files.len += e->files.len;
+}
+
+static bool lines_known(struct wdx_pass *p, uint64_t from)
+{
+	struct wdx_emit *e = &p->emit;
+
+	for (size_t i = p->lines.len; i-- > 0 && i + MAX_SHARED_BACK > p->lines.len;) {
+		const struct wdx_moved *m = &p->lines.data[i];
+
+		if (m->from != from)
+			continue;
+		e->line_offset = m->to;
+		e->file_shift = m->shift;
+		e->files.len = 0;
+		if (!wdx_vec_reserve(&e->files, m->n)) {
+			wdx_emit_latch(e, &wdx_nomem);
+			return true;
+		}
+		if (m->n)
+			memcpy(e->files.data, p->files.data + m->first,
+			       m->n * sizeof(*e->files.data));
+		e->files.len = m->n;
+		return true;
+	}
+	return false;
+}
+
+static void stmt_list(struct wdx_pass *p, const struct wdx_attr *a)
+{
+	if (!lines_known(p, a->value)) {
+		if (!write_lines(p, a->value))
+			return;
+		lines_moved(p, a->value);
+	}
 	wdx_emit_stmt_list(&p->emit);
 }
 
-/* ---- macros ----------------------------------------------------------------------------------- */
+/* ---- macros -----------------------------------------------------------------------------------
+ */
 
 static bool macro_strx(void *arg, uint64_t index, const char **out)
 {
-	(void)arg, (void)index, (void)out;
-	return false;
+	const struct wdx_pass *p = arg;
+
+	return wdx_unit_strx(p->in, p->unit, index, out);
 }
 
 static uint32_t macro_str(void *arg, const char *s)
@@ -387,21 +469,41 @@ static uint32_t macro_str(void *arg, const char *s)
 	return wdx_build_str(e, &e->strs, s);
 }
 
+static void copy_macro(struct wdx_pass *p, struct wdx_macro *m, struct wdx_macro_writer *w)
+{
+	if (m->type == DW_MACRO_import) {
+		wdx_pass_lost(p, WDX_LOST_MACRO, "imported macro units are not followed");
+		return;
+	}
+	if (m->type == DW_MACRO_start_file)
+		m->file = (uint32_t)wdx_build_file(&p->emit, m->file);
+	if (!p->v->macro ||
+	    !wdx_pass_taken(p, p->v->macro(&p->cursor, m, &p->emit, p->config->arg)))
+		wdx_macros_write(w, m);
+}
+
+static struct wdx_macro_input macro_input(struct wdx_pass *p, bool info)
+{
+	const struct wdx_debug_section *s = &p->in->sec[info ? WDX_SEC_MACINFO : WDX_SEC_MACRO];
+
+	return (struct wdx_macro_input){.data = s->data,
+					.size = s->size,
+					.str = p->in->sec[WDX_SEC_STR].data,
+					.str_size = p->in->sec[WDX_SEC_STR].size,
+					.macinfo = info,
+					.big_endian = p->in->big,
+					.strx = macro_strx,
+					.arg = p};
+}
+
 /* Macros of version 4 producers may stand in .debug_macinfo; they come out as .debug_macro, in
  * the version of the unit, which says the same (GNU extension of version 4, DWARF 5 §6.3). */
 static void macros(struct wdx_pass *p, const struct wdx_attr *a)
 {
-	bool info = a->name == DW_AT_macro_info;
-	const struct wdx_debug_section *s = &p->in->sec[info ? WDX_SEC_MACINFO : WDX_SEC_MACRO];
-	struct wdx_macro_input in = {.data = s->data,
-				     .size = s->size,
-				     .str = p->in->sec[WDX_SEC_STR].data,
-				     .str_size = p->in->sec[WDX_SEC_STR].size,
-				     .macinfo = info,
-				     .big_endian = p->in->big,
-				     .strx = macro_strx};
+	struct wdx_macro_input in = macro_input(p, a->name == DW_AT_macro_info);
 	struct wdx_emit *e = &p->emit;
 	struct wdx_macro_writer w = {.buf = &e->out[WDX_OUT_MACRO], .str = macro_str, .arg = e};
+	uint32_t at = (uint32_t)w.buf->len;
 	struct wdx_macros it;
 	struct wdx_macro m;
 	const char *why = NULL;
@@ -410,20 +512,10 @@ static void macros(struct wdx_pass *p, const struct wdx_attr *a)
 		wdx_pass_lost(p, WDX_LOST_MACRO, why);
 		return;
 	}
-	uint32_t at = (uint32_t)w.buf->len;
-
-	wdx_macros_begin(&w, e->version >= 5 ? 5 : 4, e->line_offset);
-	while (wdx_macros_next(&it, &m, &why)) {
-		if (m.type == DW_MACRO_import) {
-			wdx_pass_lost(p, WDX_LOST_MACRO, "imported macro units are not followed");
-			continue;
-		}
-		if (m.type == DW_MACRO_start_file)
-			m.file = (uint32_t)wdx_build_file(e, m.file);
-		if (!p->v->macro ||
-		    !has_visitor_verdict(p, p->v->macro(&p->cursor, &m, e, p->config->arg)))
-			wdx_macros_write(&w, &m);
-	}
+	wdx_macros_begin(&w, e->version >= 5 ? 5 : 4,
+			 e->line_offset == WDX_NO_LINES ? UINT64_MAX : e->line_offset);
+	while (!e->err && wdx_build_room(e, w.buf) && wdx_macros_next(&it, &m, &why))
+		copy_macro(p, &m, &w);
 	wdx_macros_end(&w);
 	if (why)
 		wdx_pass_lost(p, WDX_LOST_MACRO, why);
@@ -431,7 +523,8 @@ static void macros(struct wdx_pass *p, const struct wdx_attr *a)
 	wdx_buf_u32(&e->vals, at);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------------------
+ */
 
 /* What only says how other attributes of the input are encoded, or where entries lie. */
 static bool is_plumbing(unsigned at)
@@ -453,7 +546,7 @@ static bool is_plumbing(unsigned at)
 
 static void one_attr(struct wdx_pass *p, const struct wdx_attr *a)
 {
-	if (p->v->attr && has_visitor_verdict(p, p->v->attr(&p->cursor, a, &p->emit, p->config->arg)))
+	if (p->v->attr && wdx_pass_taken(p, p->v->attr(&p->cursor, a, &p->emit, p->config->arg)))
 		return;
 	switch (a->class) {
 	case WDX_CLASS_EXPR:
@@ -475,12 +568,17 @@ void wdx_pass_attrs(struct wdx_pass *p)
 {
 	const struct wdx_die *die = p->cursor.die;
 	bool pcs_seen = false, pcs_done = false;
+	const struct wdx_attr *last = NULL;
 
 	for (size_t i = 0; i < die->nattrs && !p->emit.err; i++) {
 		const struct wdx_attr *a = &die->attrs[i];
 
 		if (is_plumbing(a->name))
 			continue;
+		if (a->class == WDX_CLASS_MACRO) { /* they name the line table, which may follow */
+			last = a;
+			continue;
+		}
 		if (is_pcs(a->name)) {
 			if (!pcs_seen)
 				pcs_done = visit_pcs(p);
@@ -490,4 +588,6 @@ void wdx_pass_attrs(struct wdx_pass *p)
 		}
 		one_attr(p, a);
 	}
+	if (last && !p->emit.err)
+		one_attr(p, last);
 }

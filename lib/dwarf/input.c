@@ -8,9 +8,9 @@
 #include "elf/elf.h"
 
 const char *const wdx_sec_names[WDX_SEC_COUNT] = {
-	".debug_info",	   ".debug_abbrev", ".debug_str",   ".debug_line_str", ".debug_str_offsets",
-	".debug_addr",	   ".debug_loc",    ".debug_loclists", ".debug_ranges", ".debug_rnglists",
-	".debug_line",	   ".debug_frame",  ".debug_macro", ".debug_macinfo",
+	".debug_info", ".debug_abbrev", ".debug_str",	   ".debug_line_str", ".debug_str_offsets",
+	".debug_addr", ".debug_loc",	".debug_loclists", ".debug_ranges",   ".debug_rnglists",
+	".debug_line", ".debug_frame",	".debug_macro",	   ".debug_macinfo",
 };
 
 /* Sizes that are not a number of bytes. */
@@ -48,7 +48,8 @@ static struct form form_of(unsigned form)
 	}
 }
 
-/* What a section offset means for an attribute (DWARF 5 §7.5.4, table 7.5); OFFSET: another thing. */
+/* What a section offset means for an attribute (DWARF 5 §7.5.4, table 7.5); OFFSET: another thing.
+ */
 static unsigned offset_class(unsigned at)
 {
 	switch (at) {
@@ -114,54 +115,97 @@ static unsigned class_of(unsigned at, unsigned form, unsigned version)
 	return class;
 }
 
-/* ---- abbreviations ---------------------------------------------------------------------------- */
+/* ---- abbreviations ----------------------------------------------------------------------------
+ */
 
-/* Codes are dense in practice; a table of codes this sparse is an attack on memory. */
-static bool code_fits(unsigned code, size_t section_size)
+/* Nearly always the codes are 1, 2, 3, ...; the table is sorted only when they are not. */
+static int by_code(const void *a, const void *b)
 {
-	return code <= section_size + 16;
+	const struct wdx_abbrev *x = a, *y = b;
+
+	return x->code < y->code ? -1 : x->code > y->code;
 }
 
-static struct wdx_error *add_abbrev(struct wdx_abbrevs *t, Dwarf_Abbrev *a, size_t section_size)
+static void sort_abbrevs(struct wdx_abbrevs *t)
 {
-	unsigned code = dwarf_getabbrevcode(a);
+	for (size_t i = 1; i < t->list.len; i++) {
+		if (t->list.data[i].code > t->list.data[i - 1].code)
+			continue;
+		qsort(t->list.data, t->list.len, sizeof(*t->list.data), by_code);
+		return;
+	}
+}
+
+static const struct wdx_abbrev *find_abbrev(const struct wdx_abbrevs *t, uint64_t code)
+{
+	size_t lo = 0, hi = t->list.len;
+
+	if (code <= hi && t->list.data[code - 1].code == code)
+		return &t->list.data[code - 1];
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->list.data[mid].code < code)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < t->list.len && t->list.data[lo].code == code ? &t->list.data[lo] : NULL;
+}
+
+static struct wdx_error *add_spec(struct wdx_abbrevs *t, Dwarf_Abbrev *a, size_t i)
+{
+	unsigned name, form;
+	Dwarf_Sword data = 0;
+	struct wdx_spec *s = wdx_vec_push(&t->specs);
+
+	if (!s)
+		return &wdx_nomem;
+	if (dwarf_getabbrevattr_data(a, i, &name, &form, &data, NULL) != 0)
+		return wdx_bad_input(".debug_abbrev: abbreviation %u: %s", dwarf_getabbrevcode(a),
+				     dwarf_errmsg(-1));
+	if (name > UINT16_MAX || form > UINT16_MAX)
+		return wdx_bad_input(
+			".debug_abbrev: abbreviation %u: attribute or form out of range",
+			dwarf_getabbrevcode(a));
+	*s = (struct wdx_spec){.name = (uint16_t)name,
+			       .form = (uint16_t)form,
+			       .size = form_of(form).size,
+			       .class = (uint8_t)class_of(name, form, t->version),
+			       .implicit = data};
+	return NULL;
+}
+
+static struct wdx_error *add_abbrev(struct wdx_abbrevs *t, Dwarf_Abbrev *a)
+{
+	unsigned code = dwarf_getabbrevcode(a), tag = dwarf_getabbrevtag(a);
 	size_t n = 0;
 
-	if (!code_fits(code, section_size))
-		return wdx_bad_input(".debug_abbrev: abbreviation code %u is out of proportion", code);
 	if (dwarf_getattrcnt(a, &n) != 0 || n > WDX_MAX_ATTRS)
-		return wdx_bad_input(".debug_abbrev: abbreviation %u has more than %d attributes", code,
-				     WDX_MAX_ATTRS);
-	if (code >= t->by_code.len) {
-		size_t more = code + 1 - t->by_code.len;
+		return wdx_bad_input(".debug_abbrev: abbreviation %u has more than %d attributes",
+				     code, WDX_MAX_ATTRS);
+	if (!tag || tag > UINT16_MAX)
+		return wdx_bad_input(".debug_abbrev: abbreviation %u: tag out of range", code);
+	struct wdx_abbrev *out = wdx_vec_push(&t->list);
 
-		if (!wdx_vec_reserve(&t->by_code, more))
-			return &wdx_nomem;
-		memset(t->by_code.data + t->by_code.len, 0, more * sizeof(*t->by_code.data));
-		t->by_code.len += more;
-	}
-	struct wdx_abbrev *out = &t->by_code.data[code];
-
-	out->tag = (uint16_t)dwarf_getabbrevtag(a);
-	out->children = dwarf_abbrevhaschildren(a);
-	out->first = (uint32_t)t->specs.len;
-	out->n = (uint32_t)n;
+	if (!out)
+		return &wdx_nomem;
+	*out = (struct wdx_abbrev){code, (uint16_t)tag, dwarf_abbrevhaschildren(a) == 1,
+				   (uint32_t)t->specs.len, (uint32_t)n};
 	for (size_t i = 0; i < n; i++) {
-		unsigned name, form;
-		Dwarf_Sword data = 0;
-		struct wdx_spec *s = wdx_vec_push(&t->specs);
+		struct wdx_error *err = add_spec(t, a, i);
 
-		if (!s)
-			return &wdx_nomem;
-		if (dwarf_getabbrevattr_data(a, i, &name, &form, &data, NULL) != 0)
-			return wdx_bad_input(".debug_abbrev: abbreviation %u: %s", code, dwarf_errmsg(-1));
-		*s = (struct wdx_spec){.name = (uint16_t)name,
-				       .form = (uint16_t)form,
-				       .size = form_of(form).size,
-				       .class = (uint8_t)class_of(name, form, t->version),
-				       .implicit = data};
+		if (err)
+			return err;
 	}
 	return NULL;
+}
+
+/* Tables do not overlap in practice; hostile ones could be read over and over. */
+static bool abbrevs_exhausted(struct wdx_input *in, size_t length)
+{
+	in->abbrev_bytes += length;
+	return in->abbrev_bytes > 8 * (uint64_t)in->sec[WDX_SEC_ABBREV].size;
 }
 
 static struct wdx_error *read_abbrevs(struct wdx_input *in, uint64_t die, struct wdx_abbrevs *t)
@@ -178,42 +222,80 @@ static struct wdx_error *read_abbrevs(struct wdx_input *in, uint64_t die, struct
 		Dwarf_Abbrev *abbrev = dwarf_getabbrev(&top, at, &length);
 
 		if (abbrev == DWARF_END_ABBREV)
-			return NULL;
+			break;
 		if (!abbrev)
 			return wdx_bad_input(".debug_abbrev: table 0x%llx: %s",
 					     (unsigned long long)t->offset, dwarf_errmsg(-1));
-		err = add_abbrev(t, abbrev, in->sec[WDX_SEC_ABBREV].size);
+		if (abbrevs_exhausted(in, length))
+			return wdx_bad_input(".debug_abbrev: too many overlapping tables");
+		err = add_abbrev(t, abbrev);
 		if (err)
 			return err;
 		at += length;
 	}
+	sort_abbrevs(t);
+	return NULL;
 }
 
-/* Units of one table usually follow each other, so looking at the newest table first is enough. */
+/* Units of one table usually follow each other; the hash finds those that do not. */
+static struct wdx_abbrevs **abbrevs_slot(struct wdx_input *in, uint64_t offset, uint16_t version)
+{
+	size_t at = (size_t)((offset * 8 + version) * 0x9e3779b97f4a7c15ULL >> 40);
+
+	for (;; at++) {
+		struct wdx_abbrevs **slot = &in->table_slots[at & in->table_mask];
+
+		if (!*slot || ((*slot)->offset == offset && (*slot)->version == version))
+			return slot;
+	}
+}
+
+/* Doubles the hash when it is half full. */
+static bool grow_table_slots(struct wdx_input *in)
+{
+	if (in->table_slots && in->tables.len * 2 < in->table_mask)
+		return true;
+	size_t n = in->table_slots ? (in->table_mask + 1) * 2 : 64;
+	struct wdx_abbrevs **slots = calloc(n, sizeof(*slots));
+
+	if (!slots)
+		return false;
+	free(in->table_slots);
+	in->table_slots = slots;
+	in->table_mask = n - 1;
+	for (size_t i = 0; i < in->tables.len; i++) {
+		struct wdx_abbrevs *t = in->tables.data[i];
+
+		*abbrevs_slot(in, t->offset, t->version) = t;
+	}
+	return true;
+}
+
 static struct wdx_error *abbrevs_of(struct wdx_input *in, uint64_t die, uint64_t offset,
 				    uint16_t version, const struct wdx_abbrevs **out)
 {
-	for (size_t i = in->tables.len; i-- > 0 && i + 4 > in->tables.len;) {
-		struct wdx_abbrevs *t = in->tables.data[i];
+	if (!grow_table_slots(in))
+		return &wdx_nomem;
+	struct wdx_abbrevs **slot = abbrevs_slot(in, offset, version);
 
-		if (t->offset == offset && t->version == version) {
-			*out = t;
-			return NULL;
-		}
+	if (*slot) {
+		*out = *slot;
+		return NULL;
 	}
 	struct wdx_abbrevs *t = wdx_arena_calloc(&in->arena, 1, sizeof(*t));
-	struct wdx_abbrevs **slot = t ? wdx_vec_push(&in->tables) : NULL;
+	struct wdx_abbrevs **last = t ? wdx_vec_push(&in->tables) : NULL;
 
-	if (!slot)
+	if (!last)
 		return &wdx_nomem;
-	*slot = t;
+	*slot = *last = t;
 	t->offset = offset;
 	t->version = version;
 	*out = t;
 	return read_abbrevs(in, die, t);
 }
 
-/* ---- resolving indices ------------------------------------------------------------------------ */
+/* ---- resolving indices ------------------------------------------------------------------------
+ */
 
 /* Entry `index` of a table of `width`-byte entries at base in a section; false: outside. */
 static bool table_entry(const struct wdx_input *in, enum wdx_sec sec, uint64_t base, uint64_t index,
@@ -236,8 +318,8 @@ bool wdx_unit_addrx(const struct wdx_input *in, const struct wdx_in_unit *u, uin
 }
 
 /* Both string sections were checked to end in NUL, so any offset within is a string. */
-static const char *resolve_string(const struct wdx_input *in, const struct wdx_in_unit *u,
-				  struct wdx_attr *a, uint64_t raw)
+static bool resolve_string(const struct wdx_input *in, const struct wdx_in_unit *u,
+			   struct wdx_attr *a, uint64_t raw)
 {
 	enum wdx_sec sec = WDX_SEC_STR;
 
@@ -245,36 +327,49 @@ static const char *resolve_string(const struct wdx_input *in, const struct wdx_i
 	if (a->form == DW_FORM_line_strp) {
 		sec = WDX_SEC_LINE_STR;
 	} else if (a->form != DW_FORM_strp) {
-		if (!table_entry(in, WDX_SEC_STR_OFFSETS, u->str_base, raw, u->pub.offset_size, &a->value))
-			return "string index outside .debug_str_offsets";
+		if (!table_entry(in, WDX_SEC_STR_OFFSETS, u->str_base, raw, u->pub.offset_size,
+				 &a->value))
+			return false;
 		a->form = DW_FORM_strp;
 	}
 	if (a->value >= in->sec[sec].size)
-		return "string offset outside its section";
+		return false;
 	a->data = in->sec[sec].data + a->value;
-	return NULL;
+	return true;
+}
+
+bool wdx_unit_strx(const struct wdx_input *in, const struct wdx_in_unit *u, uint64_t index,
+		   const char **out)
+{
+	struct wdx_attr a = {.form = DW_FORM_strx};
+
+	if (!resolve_string(in, u, &a, index))
+		return false;
+	*out = (const char *)a.data;
+	return true;
 }
 
 /* An index into the offsets of a list table; the offsets count from the base (DWARF 5 §7.28). */
-static const char *resolve_list(const struct wdx_input *in, const struct wdx_in_unit *u,
-				struct wdx_attr *a, uint64_t raw)
+static bool resolve_list(const struct wdx_input *in, const struct wdx_in_unit *u,
+			 struct wdx_attr *a, uint64_t raw)
 {
 	bool loc = a->class == WDX_CLASS_LOCLIST;
 	uint64_t base = loc ? u->loclists_base : u->rnglists_base;
 
 	if (a->form != DW_FORM_loclistx && a->form != DW_FORM_rnglistx) {
 		a->value = raw;
-		return NULL;
+		return true;
 	}
-	if (!table_entry(in, loc ? WDX_SEC_LOCLISTS : WDX_SEC_RNGLISTS, base, raw, u->pub.offset_size,
-			 &a->value))
-		return "list index outside its table";
+	if (!table_entry(in, loc ? WDX_SEC_LOCLISTS : WDX_SEC_RNGLISTS, base, raw,
+			 u->pub.offset_size, &a->value))
+		return false;
 	a->value += base;
 	a->form = DW_FORM_sec_offset;
-	return NULL;
+	return true;
 }
 
-/* ---- entries ---------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------
+ */
 
 static uint64_t read_size_kind(struct wdx_reader *r, const struct wdx_unit *u, int kind)
 {
@@ -296,19 +391,21 @@ static uint64_t read_size_kind(struct wdx_reader *r, const struct wdx_unit *u, i
 
 static void read_block(struct wdx_reader *r, struct wdx_attr *a, int kind)
 {
-	uint64_t n = kind == S_BLOCK1   ? wdx_read_u8(r)
+	uint64_t n = kind == S_BLOCK1	? wdx_read_u8(r)
 		     : kind == S_BLOCK2 ? wdx_read_u16(r)
 		     : kind == S_BLOCK4 ? wdx_read_u32(r)
-		     : kind == S_BLOCK  ? wdx_read_uleb(r, 64)
+		     : kind == S_BLOCK	? wdx_read_uleb(r, 64)
 					: 16;
 
 	a->data = wdx_read_bytes(r, n);
 	a->size = a->data ? (size_t)n : 0;
 }
 
-static const char *resolve(const struct wdx_input *in, const struct wdx_in_unit *u,
-			   struct wdx_attr *a, uint64_t raw)
+/* false: the value leads nowhere. */
+static bool resolve(const struct wdx_input *in, const struct wdx_in_unit *u, struct wdx_attr *a,
+		    uint64_t raw)
 {
+	a->value = raw;
 	switch (a->class) {
 	case WDX_CLASS_STRING:
 		return resolve_string(in, u, a, raw);
@@ -316,20 +413,18 @@ static const char *resolve(const struct wdx_input *in, const struct wdx_in_unit 
 	case WDX_CLASS_RANGES:
 		return resolve_list(in, u, a, raw);
 	case WDX_CLASS_ADDRESS:
-		if (a->form == DW_FORM_addr)
-			a->value = raw;
-		else if (!wdx_unit_addrx(in, u, raw, &a->value))
-			return "address index outside .debug_addr";
-		return NULL;
+		return a->form == DW_FORM_addr || wdx_unit_addrx(in, u, raw, &a->value);
 	case WDX_CLASS_REF:
-		a->value = a->form == DW_FORM_ref_addr ? raw : u->pub.offset + raw;
-		return NULL;
+		if (a->form == DW_FORM_ref_addr)
+			return true;
+		a->value = u->pub.offset + raw;
+		return raw < u->pub.size;
 	default:
-		a->value = raw;
-		return NULL;
+		return true;
 	}
 }
 
+/* An attribute whose value leads nowhere becomes one of unknown class: only it is lost. */
 static const char *read_attr(const struct wdx_input *in, const struct wdx_in_unit *u,
 			     struct wdx_reader *r, const struct wdx_spec *s, struct wdx_attr *a)
 {
@@ -367,7 +462,9 @@ static const char *read_attr(const struct wdx_input *in, const struct wdx_in_uni
 	default: {
 		uint64_t raw = read_size_kind(r, &u->pub, s->size);
 
-		return r->failed ? r->failed : resolve(in, u, a, raw);
+		if (!r->failed && !resolve(in, u, a, raw))
+			*a = (struct wdx_attr){.name = s->name, .form = s->form};
+		return r->failed;
 	}
 	}
 }
@@ -384,21 +481,23 @@ const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit 
 	wdx_reader_init(&r, info->data + offset, (size_t)(u->end - offset), offset, in->big);
 	uint64_t code = wdx_read_uleb(&r, 64);
 
+	if (r.failed)
+		return r.failed;
 	d->die = (struct wdx_die){.offset = offset, .attrs = d->attrs};
 	d->null = code == 0;
 	if (!d->null) {
-		if (code >= u->abbrevs->by_code.len || !u->abbrevs->by_code.data[code].tag)
-			return "no such abbreviation";
-		const struct wdx_abbrev *a = &u->abbrevs->by_code.data[code];
-		const struct wdx_spec *s = u->abbrevs->specs.data + a->first;
+		const struct wdx_abbrev *a = find_abbrev(u->abbrevs, code);
 
+		if (!a)
+			return "no such abbreviation";
 		d->die.tag = a->tag;
 		d->die.has_children = a->children;
-		d->die.nattrs = a->n;
 		for (uint32_t i = 0; i < a->n; i++) {
-			why = read_attr(in, u, &r, &s[i], &d->attrs[i]);
+			why = read_attr(in, u, &r, &u->abbrevs->specs.data[a->first + i],
+					&d->attrs[i]);
 			if (why)
 				return why;
+			d->die.nattrs++;
 		}
 	}
 	d->next = offset + wdx_reader_at(&r);
@@ -415,7 +514,7 @@ const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned name)
 
 uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset)
 {
-	if (offset >= in->sec[WDX_SEC_INFO].size)
+	if (!in->indexed || offset >= in->sec[WDX_SEC_INFO].size)
 		return UINT32_MAX;
 	uint64_t word = in->bits[offset / 64], bit = 1ULL << (offset % 64);
 
@@ -441,7 +540,27 @@ const struct wdx_in_unit *wdx_unit_at(const struct wdx_input *in, uint64_t offse
 	return &in->units.data[lo];
 }
 
-/* ---- units ------------------------------------------------------------------------------------ */
+/* ---- units ------------------------------------------------------------------------------------
+ */
+
+static void take_base(struct wdx_in_unit *u, const struct wdx_attr *a)
+{
+	switch (a->name) {
+	case DW_AT_str_offsets_base:
+		u->str_base = a->value;
+		break;
+	case DW_AT_addr_base:
+	case DW_AT_GNU_addr_base:
+		u->addr_base = a->value;
+		break;
+	case DW_AT_loclists_base:
+		u->loclists_base = a->value;
+		break;
+	case DW_AT_rnglists_base:
+		u->rnglists_base = a->value;
+		break;
+	}
+}
 
 /* What the unit's own entry says that its other entries need to be decoded. */
 static struct wdx_error *read_unit_bases(struct wdx_input *in, struct wdx_in_unit *u)
@@ -454,27 +573,12 @@ static struct wdx_error *read_unit_bases(struct wdx_input *in, struct wdx_in_uni
 	/* Twice: indices in this very entry need the bases that stand in it. */
 	for (int i = 0; i < 2; i++) {
 		why = wdx_decode_die(in, u, u->first_die, &d);
-		for (size_t j = 0; j < d.die.nattrs; j++) {
-			a = &d.attrs[j];
-			switch (a->name) {
-			case DW_AT_str_offsets_base:
-				u->str_base = a->value;
-				break;
-			case DW_AT_addr_base:
-			case DW_AT_GNU_addr_base:
-				u->addr_base = a->value;
-				break;
-			case DW_AT_loclists_base:
-				u->loclists_base = a->value;
-				break;
-			case DW_AT_rnglists_base:
-				u->rnglists_base = a->value;
-				break;
-			}
-		}
+		if (why)
+			return wdx_bad_input(".debug_info: unit 0x%llx: %s",
+					     (unsigned long long)u->pub.offset, why);
+		for (size_t j = 0; j < d.die.nattrs; j++)
+			take_base(u, &d.attrs[j]);
 	}
-	if (why)
-		return wdx_bad_input(".debug_info: unit 0x%llx: %s", (unsigned long long)u->pub.offset, why);
 	if ((a = wdx_die_attr(&d.die, DW_AT_low_pc)) && a->class == WDX_CLASS_ADDRESS)
 		u->pub.low_pc = a->value;
 	if ((a = wdx_die_attr(&d.die, DW_AT_name)) && a->class == WDX_CLASS_STRING)
@@ -508,6 +612,39 @@ static void read_signature(const struct wdx_input *in, struct wdx_in_unit *u)
 		u->type_offset = wdx_read_uint(&r, u->pub.offset_size);
 }
 
+static struct wdx_error *check_unit(const struct wdx_input *in, const struct wdx_in_unit *u)
+{
+	const struct wdx_unit *p = &u->pub;
+
+	if (p->version < 2 || p->version > 5 || (p->address_size != 4 && p->address_size != 8))
+		return wdx_bad_input(
+			".debug_info: unit 0x%llx: version %u with addresses of %u bytes "
+			"is not supported",
+			(unsigned long long)p->offset, p->version, p->address_size);
+	if (u->end > in->sec[WDX_SEC_INFO].size || u->first_die >= u->end)
+		return wdx_bad_input(
+			".debug_info: unit 0x%llx: empty or past the end of the section",
+			(unsigned long long)p->offset);
+	return NULL;
+}
+
+static struct wdx_error *finish_unit(struct wdx_input *in, struct wdx_in_unit *u, uint64_t abbrev)
+{
+	struct wdx_error *err = check_unit(in, u);
+
+	if (!err) {
+		unsigned type_at = u->pub.offset_size == 8 ? 14 : 6;
+
+		u->pub.type = u->pub.version >= 5
+				      ? in->sec[WDX_SEC_INFO].data[u->pub.offset + type_at]
+				      : DW_UT_compile;
+		read_signature(in, u);
+		default_bases(u);
+		err = abbrevs_of(in, u->first_die, abbrev, u->pub.version, &u->abbrevs);
+	}
+	return err ? err : read_unit_bases(in, u);
+}
+
 static struct wdx_error *read_units(struct wdx_input *in)
 {
 	Dwarf_Off off = 0, next, abbrev;
@@ -517,48 +654,33 @@ static struct wdx_error *read_units(struct wdx_input *in)
 	struct wdx_error *err;
 
 	for (;; off = next) {
-		int r = dwarf_next_unit(in->dw, off, &next, &header, &version, &abbrev, &address_size,
-					&offset_size, NULL, NULL);
+		int r = dwarf_next_unit(in->dw, off, &next, &header, &version, &abbrev,
+					&address_size, &offset_size, NULL, NULL);
 		if (r == 1)
 			return NULL;
 		if (r < 0)
-			return wdx_bad_input(".debug_info: unit 0x%llx: %s", (unsigned long long)off,
-					     dwarf_errmsg(-1));
+			return wdx_bad_input(".debug_info: unit 0x%llx: %s",
+					     (unsigned long long)off, dwarf_errmsg(-1));
 		struct wdx_in_unit *u = wdx_vec_push(&in->units);
 
 		if (!u)
 			return &wdx_nomem;
-		memset(u, 0, sizeof(*u));
-		u->pub = (struct wdx_unit){.offset = off,
-					   .size = next - off,
-					   .version = version,
-					   .type = DW_UT_compile,
-					   .address_size = address_size,
-					   .offset_size = offset_size,
-					   .big_endian = in->big};
-		if (version >= 5)
-			u->pub.type = in->sec[WDX_SEC_INFO].data[off + (offset_size == 8 ? 14 : 6)];
-		u->first_die = off + header;
-		u->end = next;
-		if (version < 2 || version > 5 || (address_size != 4 && address_size != 8))
-			return wdx_bad_input(".debug_info: unit 0x%llx: version %u with addresses of %u bytes "
-					     "is not supported",
-					     (unsigned long long)off, version, address_size);
-		if (next > in->sec[WDX_SEC_INFO].size || u->first_die >= next)
-			return wdx_bad_input(".debug_info: unit 0x%llx: empty or past the end of the section",
-					     (unsigned long long)off);
-		default_bases(u);
-		read_signature(in, u);
-		err = abbrevs_of(in, u->first_die, abbrev, version, &u->abbrevs);
-		if (err)
-			return err;
-		err = read_unit_bases(in, u);
+		*u = (struct wdx_in_unit){.pub = {.offset = off,
+						  .size = next - off,
+						  .version = version,
+						  .address_size = address_size,
+						  .offset_size = offset_size,
+						  .big_endian = in->big},
+					  .first_die = off + header,
+					  .end = next};
+		err = finish_unit(in, u, abbrev);
 		if (err)
 			return err;
 	}
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *take_sections(struct wdx_input *in, const struct wdx_debug_section *s,
 				       size_t n)
@@ -567,6 +689,8 @@ static struct wdx_error *take_sections(struct wdx_input *in, const struct wdx_de
 		for (int k = 0; k < WDX_SEC_COUNT; k++)
 			if (!strcmp(s[i].name, wdx_sec_names[k]))
 				in->sec[k] = s[i];
+	for (size_t i = 0; i < n; i++)
+		in->has_types |= s[i].size && !strcmp(s[i].name, ".debug_types");
 	static const enum wdx_sec strings[] = {WDX_SEC_STR, WDX_SEC_LINE_STR};
 
 	for (int k = 0; k < 2; k++) {
@@ -601,7 +725,8 @@ static struct wdx_error *open_libdw(struct wdx_input *in)
 	in->elf = elf_memory((char *)in->image.data, in->image.len);
 	in->dw = in->elf ? dwarf_begin_elf(in->elf, DWARF_C_READ, NULL) : NULL;
 	if (!in->dw)
-		return wdx_bad_input("no usable DWARF: %s", in->elf ? dwarf_errmsg(-1) : elf_errmsg(-1));
+		return wdx_bad_input("no usable DWARF: %s",
+				     in->elf ? dwarf_errmsg(-1) : elf_errmsg(-1));
 	return NULL;
 }
 
@@ -614,8 +739,8 @@ static struct wdx_error *index_init(struct wdx_input *in)
 	return in->bits && in->ranks ? NULL : &wdx_nomem;
 }
 
-struct wdx_error *wdx_input_open(struct wdx_input **out, const struct wdx_debug_section *s, size_t n,
-				 bool big_endian)
+struct wdx_error *wdx_input_open(struct wdx_input **out, const struct wdx_debug_section *s,
+				 size_t n, bool big_endian)
 {
 	struct wdx_input *in = calloc(1, sizeof(*in));
 	struct wdx_error *err;
@@ -645,9 +770,10 @@ void wdx_input_close(struct wdx_input *in)
 		return;
 	for (size_t i = 0; i < in->tables.len; i++) {
 		wdx_vec_free(&in->tables.data[i]->specs);
-		wdx_vec_free(&in->tables.data[i]->by_code);
+		wdx_vec_free(&in->tables.data[i]->list);
 	}
 	wdx_vec_free(&in->tables);
+	free(in->table_slots);
 	wdx_vec_free(&in->units);
 	wdx_vec_free(&in->dies);
 	free(in->bits);

@@ -37,12 +37,13 @@ extern const char *const wdx_sec_names[WDX_SEC_COUNT];
 
 struct wdx_spec { /* an attribute of an abbreviation */
 	uint16_t name, form;
-	int8_t size;	   /* bytes, or an S_* kind */
-	uint8_t class;	   /* for this attribute in a unit of this version */
+	int8_t size;   /* bytes, or an S_* kind */
+	uint8_t class; /* for this attribute in a unit of this version */
 	int64_t implicit;
 };
 
 struct wdx_abbrev {
+	uint32_t code;
 	uint16_t tag;
 	bool children;
 	uint32_t first, n; /* specs; n counts attributes */
@@ -52,16 +53,16 @@ struct wdx_abbrevs { /* one table, as read for one unit version */
 	uint64_t offset;
 	uint16_t version;
 	WDX_VEC(struct wdx_spec) specs;
-	WDX_VEC(struct wdx_abbrev) by_code; /* index: code; tag 0: unused */
+	WDX_VEC(struct wdx_abbrev) list; /* codes ascending */
 };
 
 struct wdx_in_unit {
 	struct wdx_unit pub;
 	const struct wdx_abbrevs *abbrevs;
-	uint64_t first_die, end;     /* offsets in .debug_info */
+	uint64_t first_die, end; /* offsets in .debug_info */
 	uint64_t str_base, addr_base, loclists_base, rnglists_base;
 	uint64_t signature, type_offset; /* of type units */
-	uint32_t die, ndies;	     /* in wdx_input.dies, after the first pass */
+	uint32_t die, ndies;		 /* in wdx_input.dies, after the first pass */
 };
 
 struct wdx_in_die {
@@ -79,6 +80,11 @@ struct wdx_input {
 	bool big;
 	WDX_VEC(struct wdx_in_unit) units;
 	WDX_VEC(struct wdx_abbrevs *) tables;
+	struct wdx_abbrevs **table_slots; /* a hash of them */
+	size_t table_mask;
+	uint64_t abbrev_bytes; /* read for all tables */
+	bool has_types;	       /* there is a .debug_types, which is not read */
+	bool indexed;	       /* dies, bits and ranks are complete */
 	WDX_VEC(struct wdx_in_die) dies;
 	uint64_t *bits;	 /* a bit per byte of .debug_info: an entry begins here */
 	uint32_t *ranks; /* entries before each word of bits */
@@ -108,5 +114,9 @@ const struct wdx_in_unit *wdx_unit_at(const struct wdx_input *in, uint64_t offse
 /* The address at an index of the unit's table in .debug_addr. */
 bool wdx_unit_addrx(const struct wdx_input *in, const struct wdx_in_unit *u, uint64_t index,
 		    uint64_t *out);
+
+/* The string at an index of the unit's table in .debug_str_offsets. */
+bool wdx_unit_strx(const struct wdx_input *in, const struct wdx_in_unit *u, uint64_t index,
+		   const char **out);
 
 #endif

@@ -7,6 +7,7 @@
 #include "dwarf/pass.h"
 
 #include <dwarf.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -21,8 +22,7 @@ static bool is_ref(const struct wdx_attr *a)
 	return a->class == WDX_CLASS_REF && a->name != DW_AT_sibling;
 }
 
-/* Expressions of the input refer to base types; those are kept with everything else at the top of
- * a unit, so only attributes are looked at. */
+/* Only attributes are looked at: what expressions refer to is kept by ask(). */
 static bool note_refs(struct wdx_pass *p, const struct wdx_die *die)
 {
 	for (size_t i = 0; i < die->nattrs; i++) {
@@ -38,6 +38,12 @@ static bool note_refs(struct wdx_pass *p, const struct wdx_die *die)
 	return true;
 }
 
+/* Expressions refer to these; decoding all of them to learn which would cost a third of a run. */
+static bool for_expressions(unsigned tag)
+{
+	return tag == DW_TAG_base_type || tag == DW_TAG_dwarf_procedure;
+}
+
 static enum wdx_kept ask(struct wdx_pass *p, uint32_t parent, bool *any_dropped)
 {
 	if (parent != UINT32_MAX && p->in->dies.data[parent].keep == WDX_KEPT_NOT)
@@ -45,7 +51,23 @@ static enum wdx_kept ask(struct wdx_pass *p, uint32_t parent, bool *any_dropped)
 	if (!p->v->keep || p->v->keep(&p->cursor, p->config->arg) == WDX_KEEP)
 		return WDX_KEPT;
 	*any_dropped = true;
-	return WDX_KEPT_NOT;
+	return parent != UINT32_MAX && for_expressions(p->cursor.die->tag) ? WDX_KEPT_BARE
+									   : WDX_KEPT_NOT;
+}
+
+/* The header of a type unit refers to its type. */
+static bool note_unit_type(struct wdx_pass *p, const struct wdx_in_unit *u)
+{
+	uint64_t target = u->pub.offset + u->type_offset;
+	uint32_t *slot;
+
+	if (u->pub.type != DW_UT_type || target > UINT32_MAX || !u->ndies ||
+	    p->in->dies.data[u->die].keep == WDX_KEPT_NOT)
+		return true;
+	slot = wdx_vec_push(&p->todo);
+	if (slot)
+		*slot = (uint32_t)target;
+	return slot;
 }
 
 static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, bool *any_dropped)
@@ -53,6 +75,7 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 	struct wdx_input *in = p->in;
 	uint64_t at = u->first_die;
 	uint32_t parent = UINT32_MAX;
+	bool supported = wdx_pass_supports(p, u);
 
 	u->die = (uint32_t)in->dies.len;
 	p->unit = u;
@@ -64,16 +87,18 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 		if (why)
 			return bad_die(u, at, why);
 		if (p->decoded.null) {
-			parent = parent == UINT32_MAX ? parent : in->dies.data[parent].parent;
+			if (parent == UINT32_MAX)
+				break;
+			parent = in->dies.data[parent].parent;
 			p->cursor.depth--;
 			at = p->decoded.next;
 			continue;
 		}
 		p->cursor.die = &p->decoded.die;
-		enum wdx_kept kept = ask(p, parent, any_dropped);
+		enum wdx_kept kept = supported ? ask(p, parent, any_dropped) : WDX_KEPT_NOT;
 		struct wdx_in_die *d = wdx_vec_push(&in->dies);
 
-		if (!d || (kept == WDX_KEPT && !note_refs(p, &p->decoded.die)))
+		if (!d || (kept != WDX_KEPT_NOT && p->v->keep && !note_refs(p, &p->decoded.die)))
 			return &wdx_nomem;
 		*d = (struct wdx_in_die){(uint32_t)at, parent, (uint8_t)kept};
 		in->bits[at / 64] |= 1ULL << (at % 64);
@@ -84,7 +109,7 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 		at = p->decoded.next;
 	} while (parent != UINT32_MAX && at < u->end);
 	u->ndies = (uint32_t)in->dies.len - u->die;
-	return NULL;
+	return note_unit_type(p, u) ? NULL : &wdx_nomem;
 }
 
 static void make_ranks(struct wdx_input *in)
@@ -109,6 +134,8 @@ static bool is_type(unsigned tag)
 	case DW_TAG_union_type:
 	case DW_TAG_interface_type:
 	case DW_TAG_variant_part:
+	case DW_TAG_variant:
+	case DW_TAG_template_alias:
 		return true;
 	default:
 		return false;
@@ -116,44 +143,57 @@ static bool is_type(unsigned tag)
 }
 
 /* Brings one entry back, and notes what it refers to. */
-static struct wdx_error *revive(struct wdx_pass *p, uint32_t i, unsigned *tag)
+static struct wdx_error *revive(struct wdx_pass *p, const struct wdx_in_unit *u, uint32_t i,
+				unsigned *tag)
 {
 	struct wdx_in_die *d = &p->in->dies.data[i];
-	const struct wdx_in_unit *u = wdx_unit_at(p->in, d->offset);
-	const char *why = u ? wdx_decode_die(p->in, u, d->offset, &p->decoded) : "outside every unit";
+	const char *why = wdx_decode_die(p->in, u, d->offset, &p->decoded);
 
 	if (why)
-		return bad_die(u ? u : p->in->units.data, d->offset, why);
+		return bad_die(u, d->offset, why);
 	d->keep = WDX_KEPT_BARE;
 	*tag = p->decoded.die.tag;
 	return note_refs(p, &p->decoded.die) ? NULL : &wdx_nomem;
 }
 
-/* Entries are in the order of their offsets, so what is below i follows it, with parents from i on. */
-static struct wdx_error *keep_target(struct wdx_pass *p, uint32_t i)
+/* Entries are in the order of their offsets, so what is below i follows it, with parents from i on.
+ */
+static struct wdx_error *revive_below(struct wdx_pass *p, const struct wdx_in_unit *u, uint32_t i)
 {
-	struct wdx_in_die *dies = p->in->dies.data;
-	struct wdx_error *err;
-	unsigned tag, ignored;
+	const struct wdx_in_die *dies = p->in->dies.data;
+	unsigned ignored;
 
-	for (uint32_t up = dies[i].parent; up != UINT32_MAX && dies[up].keep == WDX_KEPT_NOT;
-	     up = dies[up].parent) {
-		err = revive(p, up, &ignored);
-		if (err)
-			return err;
-	}
-	err = revive(p, i, &tag);
-	if (err || !is_type(tag))
-		return err;
-	for (uint32_t k = i + 1; k < p->in->dies.len && dies[k].parent != UINT32_MAX && dies[k].parent >= i;
-	     k++) {
-		if (dies[k].keep != WDX_KEPT_NOT)
-			continue;
-		err = revive(p, k, &ignored);
+	for (uint32_t k = i + 1;
+	     k < p->in->dies.len && dies[k].parent != UINT32_MAX && dies[k].parent >= i; k++) {
+		struct wdx_error *err =
+			dies[k].keep == WDX_KEPT_NOT ? revive(p, u, k, &ignored) : NULL;
+
 		if (err)
 			return err;
 	}
 	return NULL;
+}
+
+/* Brings back the entry i and its parents; of types, the outermost one whole. */
+static struct wdx_error *keep_target(struct wdx_pass *p, uint32_t i)
+{
+	const struct wdx_in_die *dies = p->in->dies.data;
+	const struct wdx_in_unit *u = wdx_unit_at(p->in, dies[i].offset);
+	uint32_t type = UINT32_MAX;
+
+	if (!wdx_pass_supports(p, u))
+		return NULL;
+	for (uint32_t up = i; up != UINT32_MAX && dies[up].keep == WDX_KEPT_NOT;
+	     up = dies[up].parent) {
+		unsigned tag;
+		struct wdx_error *err = revive(p, u, up, &tag);
+
+		if (err)
+			return err;
+		if (is_type(tag))
+			type = up;
+	}
+	return type == UINT32_MAX ? NULL : revive_below(p, u, type);
 }
 
 struct wdx_error *wdx_pass_keep(struct wdx_pass *p)
@@ -162,12 +202,15 @@ struct wdx_error *wdx_pass_keep(struct wdx_pass *p)
 	bool any_dropped = false;
 
 	p->in->dies.len = 0;
+	p->in->indexed = false;
+	memset(p->in->bits, 0, (p->in->sec[WDX_SEC_INFO].size / 64 + 1) * sizeof(*p->in->bits));
 	for (size_t i = 0; i < p->in->units.len; i++) {
 		err = index_unit(p, &p->in->units.data[i], &any_dropped);
 		if (err)
 			return err;
 	}
 	make_ranks(p->in);
+	p->in->indexed = true;
 	while (any_dropped && p->todo.len) {
 		uint32_t i = wdx_die_index(p->in, p->todo.data[--p->todo.len]);
 

@@ -15,6 +15,13 @@ void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail)
 		p->v->lost(&p->cursor, what, detail, p->config->arg);
 }
 
+bool wdx_pass_taken(struct wdx_pass *p, enum wdx_verdict v)
+{
+	if (v == WDX_FAIL && !p->emit.err)
+		wdx_emit_fail(&p->emit, "the visitor failed");
+	return v != WDX_COPY;
+}
+
 wdx_ident wdx_ident_of(const struct wdx_cursor *c, uint64_t offset)
 {
 	const struct wdx_input *in = c->pass->in;
@@ -28,13 +35,13 @@ bool wdx_resolve_addrx(const struct wdx_cursor *c, uint64_t index, uint64_t *out
 	return c->pass->unit && wdx_unit_addrx(c->pass->in, c->pass->unit, index, out);
 }
 
-/* ---- entries ---------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------
+ */
 
 /* Decodes entry i again when the cursor stands elsewhere; its parents were decoded long before. */
 static bool decode_at(struct wdx_pass *p, uint32_t i)
 {
-	const char *why =
-		wdx_decode_die(p->in, p->unit, p->in->dies.data[i].offset, &p->decoded);
+	const char *why = wdx_decode_die(p->in, p->unit, p->in->dies.data[i].offset, &p->decoded);
 
 	if (why)
 		wdx_emit_fail(&p->emit, why);
@@ -61,14 +68,8 @@ static bool open_die(struct wdx_pass *p, uint32_t i)
 	if (!decode_at(p, i))
 		return false;
 	p->cursor.depth = (unsigned)p->open.len;
-	if (p->v->die) {
-		enum wdx_verdict v = p->v->die(&p->cursor, bare, &p->emit, p->config->arg);
-
-		if (v == WDX_FAIL && !p->emit.err)
-			wdx_emit_fail(&p->emit, "the visitor failed");
-		if (v != WDX_COPY)
-			return false;
-	}
+	if (p->v->die && wdx_pass_taken(p, p->v->die(&p->cursor, bare, &p->emit, p->config->arg)))
+		return false;
 	slot = wdx_vec_push(&p->open);
 	if (!slot) {
 		wdx_emit_latch(&p->emit, &wdx_nomem);
@@ -100,7 +101,8 @@ static void write_entries(struct wdx_pass *p)
 	for (uint32_t i = p->unit->die; i < end && !p->emit.err;) {
 		if (dies[i].keep == WDX_KEPT_NOT) {
 			i = skip_below(dies, i, end);
-			/* a bare entry below one that is not kept cannot be: its parents are kept too */
+			/* a bare entry below one that is not kept cannot be: its parents are kept
+			 * too */
 			continue;
 		}
 		while (p->open.len && p->open.data[p->open.len - 1] != dies[i].parent)
@@ -111,42 +113,56 @@ static void write_entries(struct wdx_pass *p)
 		close_die(p);
 }
 
-/* ---- units ------------------------------------------------------------------------------------ */
+/* ---- units ------------------------------------------------------------------------------------
+ */
 
-static bool unit_supported(const struct wdx_in_unit *u, unsigned version)
+static unsigned output_version(const struct wdx_pass *p, const struct wdx_in_unit *u)
 {
-	return u->pub.type == DW_UT_compile || u->pub.type == DW_UT_partial ||
-	       u->pub.type == DW_UT_skeleton || (u->pub.type == DW_UT_type && version >= 5);
+	return p->config->version ? p->config->version : u->pub.version < 4 ? 4 : u->pub.version;
+}
+
+bool wdx_pass_supports(const struct wdx_pass *p, const struct wdx_in_unit *u)
+{
+	uint8_t type = u->pub.type;
+
+	return type == DW_UT_compile || type == DW_UT_partial || type == DW_UT_skeleton ||
+	       (type == DW_UT_type && output_version(p, u) >= 5 &&
+		u->type_offset >= u->first_die - u->pub.offset);
+}
+
+/* The unit event, and what follows from its verdict. */
+static void unit_body(struct wdx_pass *p)
+{
+	enum wdx_verdict v =
+		p->v->unit ? p->v->unit(&p->cursor, &p->emit, p->config->arg) : WDX_COPY;
+
+	if (!wdx_pass_taken(p, v))
+		write_entries(p);
+	if (v == WDX_DROP)
+		wdx_build_unit_drop(&p->emit);
+	else
+		wdx_emit_unit_end(&p->emit);
 }
 
 static void write_unit(struct wdx_pass *p, const struct wdx_in_unit *u)
 {
-	unsigned version = p->config->version ? p->config->version
-			   : u->pub.version < 4 ? 4
-						: u->pub.version;
 	unsigned size = p->config->address_size ? p->config->address_size : u->pub.address_size;
 
 	p->unit = u;
 	p->cursor = (struct wdx_cursor){.unit = &u->pub, .pass = p};
-	if (!u->ndies || p->in->dies.data[u->die].keep == WDX_KEPT_NOT)
-		return;
-	if (!unit_supported(u, version)) {
+	if (!wdx_pass_supports(p, u)) {
 		wdx_pass_lost(p, WDX_LOST_UNIT, "a unit of a kind that is not supported");
 		return;
 	}
-	p->emit.base = u->pub.low_pc;
-	wdx_build_unit(&p->emit, u, version, size);
-	enum wdx_verdict v =
-		p->v->unit ? p->v->unit(&p->cursor, &p->emit, p->config->arg) : WDX_COPY;
-
-	if (v == WDX_FAIL && !p->emit.err)
-		wdx_emit_fail(&p->emit, "the visitor failed");
-	write_entries(p);
-	wdx_emit_unit_end(&p->emit);
+	if (!u->ndies || p->in->dies.data[u->die].keep == WDX_KEPT_NOT)
+		return;
+	wdx_build_unit(&p->emit, u, output_version(p, u), size);
+	unit_body(p);
 	wdx_arena_reset(&p->arena);
 }
 
-/* ---- call frame information ------------------------------------------------------------------- */
+/* ---- call frame information -------------------------------------------------------------------
+ */
 
 static void copy_frame(struct wdx_pass *p, const struct wdx_frame *f, size_t *cie)
 {
@@ -154,16 +170,24 @@ static void copy_frame(struct wdx_pass *p, const struct wdx_frame *f, size_t *ci
 
 	if (f->is_cie)
 		*cie = wdx_write_cie(b, f);
-	else if (*cie == WDX_NOT_WRITTEN ||
-		 wdx_write_fde(b, *cie, f->address_size, f->lo, f->hi, f->insns, f->size) ==
-			 WDX_NOT_WRITTEN)
+	else if (*cie == WDX_NOT_WRITTEN || wdx_write_fde(b, *cie, f->address_size, f->lo, f->hi,
+							  f->insns, f->size) == WDX_NOT_WRITTEN)
 		wdx_pass_lost(p, WDX_LOST_ATTR, "a frame description that cannot be written");
+}
+
+/* Before version 4 a CIE does not say it. */
+static uint8_t first_address_size(const struct wdx_input *in)
+{
+	return in->units.len ? in->units.data[0].pub.address_size : 4;
 }
 
 static void write_frames(struct wdx_pass *p)
 {
 	const struct wdx_debug_section *s = &p->in->sec[WDX_SEC_FRAME];
-	struct wdx_unit none = {.version = 4, .address_size = 4, .big_endian = p->in->big, .name = ""};
+	struct wdx_unit none = {.version = 4,
+				.address_size = first_address_size(p->in),
+				.big_endian = p->in->big,
+				.name = ""};
 	struct wdx_frames it;
 	struct wdx_frame f;
 	size_t cie = WDX_NOT_WRITTEN;
@@ -174,14 +198,14 @@ static void write_frames(struct wdx_pass *p)
 		return;
 	p->unit = NULL;
 	p->cursor = (struct wdx_cursor){.unit = &none, .pass = p};
-	wdx_frames_init(&it, s->data, s->size, p->in->big, 4);
+	wdx_frames_init(&it, s->data, s->size, p->in->big, none.address_size);
 	while (!p->emit.err && wdx_frames_next(&it, &f, &why)) {
 		if (why) {
 			wdx_pass_lost(p, WDX_LOST_ATTR, why);
 			continue;
 		}
 		if (p->v->frame &&
-		    p->v->frame(&p->cursor, &f, &p->emit, p->config->arg) != WDX_COPY)
+		    wdx_pass_taken(p, p->v->frame(&p->cursor, &f, &p->emit, p->config->arg)))
 			continue;
 		/* an FDE of another CIE than the last: that one is written again before it */
 		if (!f.is_cie && f.cie != cie_from)
@@ -191,7 +215,8 @@ static void write_frames(struct wdx_pass *p)
 	}
 }
 
-/* ---- the run ---------------------------------------------------------------------------------- */
+/* ---- the run ----------------------------------------------------------------------------------
+ */
 
 static const char *const out_names[WDX_OUT_COUNT] = {
 	[WDX_OUT_INFO] = ".debug_info",		[WDX_OUT_ABBREV] = ".debug_abbrev",
@@ -235,7 +260,10 @@ static void progress(const struct wdx_pass *p, uint64_t done)
 
 static void write_all(struct wdx_pass *p)
 {
-	struct wdx_unit none = {.version = 5, .address_size = 4, .big_endian = p->in->big, .name = ""};
+	struct wdx_unit none = {.version = 5,
+				.address_size = first_address_size(p->in),
+				.big_endian = p->in->big,
+				.name = ""};
 
 	for (size_t i = 0; i < p->in->units.len && !p->emit.err; i++) {
 		write_unit(p, &p->in->units.data[i]);
@@ -244,6 +272,8 @@ static void write_all(struct wdx_pass *p)
 	write_frames(p);
 	p->unit = NULL;
 	p->cursor = (struct wdx_cursor){.unit = &none, .pass = p};
+	if (p->in->has_types && !p->emit.err)
+		wdx_pass_lost(p, WDX_LOST_UNIT, ".debug_types is not read");
 	if (p->v->end && !p->emit.err)
 		p->v->end(&p->cursor, &p->emit, p->config->arg);
 }
@@ -254,7 +284,8 @@ static void pass_deinit(struct wdx_pass *p)
 	wdx_vec_free(&p->open);
 	wdx_vec_free(&p->todo);
 	wdx_vec_free(&p->lines);
-	wdx_vec_free(&p->macros);
+	wdx_vec_free(&p->files);
+	wdx_vec_free(&p->starts);
 	wdx_vec_free(&p->locs);
 	wdx_vec_free(&p->ranges);
 	wdx_vec_free(&p->out_locs);
@@ -279,6 +310,7 @@ struct wdx_error *wdx_pass_run(struct wdx_input *in, const struct wdx_pass_confi
 	err = wdx_pass_keep(p);
 	if (!err)
 		err = wdx_emit_init(&p->emit, in, config);
+	p->emit.cursor = &p->cursor;
 	if (!err) {
 		write_all(p);
 		err = wdx_build_finish(&p->emit);

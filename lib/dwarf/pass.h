@@ -9,6 +9,8 @@
 struct wdx_moved { /* a line table or macro unit: where it was, where it is now */
 	uint64_t from;
 	uint32_t to;
+	uint32_t first, n; /* of a line table: its file numbers, in wdx_pass.files */
+	uint8_t shift;
 };
 
 struct wdx_pass {
@@ -20,14 +22,16 @@ struct wdx_pass {
 	struct wdx_unit pub; /* of unit; for the section events an empty one */
 	struct wdx_cursor cursor;
 	struct wdx_decoded decoded;
-	WDX_VEC(uint32_t) open; /* indices of the open entries */
-	WDX_VEC(uint32_t) todo; /* first pass: targets of references */
-	WDX_VEC(struct wdx_moved) lines, macros;
+	WDX_VEC(uint32_t) open;		 /* indices of the open entries */
+	WDX_VEC(uint32_t) todo;		 /* first pass: targets of references */
+	WDX_VEC(struct wdx_moved) lines; /* tables written, by where they were */
+	WDX_VEC(uint32_t) files;
 	struct wdx_locs locs;
 	struct wdx_ranges ranges;
 	WDX_VEC(struct wdx_expr_loc) out_locs;
 	WDX_VEC(struct wdx_op) ops;
-	struct wdx_arena arena; /* of the unit */
+	WDX_VEC(uint32_t) starts; /* of each operation in its copy */
+	struct wdx_arena arena;	  /* of the unit */
 };
 
 /* The first pass: which entries exist in the output (keep.c). */
@@ -35,6 +39,12 @@ struct wdx_error *wdx_pass_keep(struct wdx_pass *p);
 
 /* The default treatment of one attribute, events included (copy.c). */
 void wdx_pass_attrs(struct wdx_pass *p);
+
+/* Whether units of that kind can be written. */
+bool wdx_pass_supports(const struct wdx_pass *p, const struct wdx_in_unit *u);
+
+/* Whether the visitor took the event; what it failed with is latched. */
+bool wdx_pass_taken(struct wdx_pass *p, enum wdx_verdict v);
 
 void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail);
 

@@ -30,14 +30,24 @@ struct wdx_elf_symbol {
 	uint64_t value, size; /* value: address in .text */
 };
 
+/* Addresses for the side-car; debuggers move both sections.  Code is not at 0, where readers expect
+ * dead code; a static at offset 0x12345 of linear memory has an address that ends so.  The code may
+ * take all that lies between. */
+#define WDX_TEXT_ADDR UINT64_C(0x10000)
+#define WDX_MEMORY_ADDR64 UINT64_C(0x100000000)
+#define WDX_MEMORY_ADDR32 UINT64_C(0x10000000)
+
 struct wdx_sidecar {
 	unsigned machine, flags; /* EM_*, e_flags */
 	bool is64, big;
 	uint64_t text_addr, text_size;
-	uint64_t memory_addr, memory_size; /* .wasm.memory; size 0: none */
-	const struct wdx_elf_symbol *symbols;
+	/* .wasm.memory; size 0: none.  The initial size is enough, as it holds all statics; a
+	 * larger one may claim addresses that something else has in the process. */
+	uint64_t memory_addr, memory_size;
+	const struct wdx_elf_symbol *symbols; /* inside .text, in any order; names may repeat */
 	size_t nsymbols;
-	const struct wdx_section *debug; /* .debug_* in the order to be written; empty ones skipped */
+	const struct wdx_section
+		*debug; /* .debug_* in the order to be written; empty ones skipped */
 	size_t ndebug;
 	const uint8_t *build_id; /* 20 bytes */
 	enum wdx_compression compress;

@@ -13,8 +13,8 @@
 #include "elf/compress.h"
 
 /*
- * libelf can write to a file descriptor only (elf_memory() is for reading), hence the memfd: the
- * file is never seen half-written, and the caller decides where the bytes go.
+ * libelf writes to a file descriptor only (elf_memory() is for reading), hence the memfd: nothing
+ * half-written is ever seen, and where the bytes go is the caller's business.
  */
 
 enum { SEG_TEXT, SEG_MEMORY, SEG_NOTE, NSEGS };
@@ -30,7 +30,7 @@ struct side {
 	Elf *elf;
 	int fd;
 	size_t last, text, memory, note; /* section numbers; 0: none */
-	Elf_Data *data;                  /* of the last section */
+	Elf_Data *data;			 /* of the last section */
 	uint64_t memory_size;
 	struct entry *entries;
 	void *symtab;
@@ -68,7 +68,7 @@ static struct wdx_error *add(struct side *w, const char *name, GElf_Shdr *sh, co
 	return NULL;
 }
 
-/* SHF_WRITE on code: lldb reads a read-only section from the file, where this one has no bytes. */
+/* SHF_WRITE on code too: lldb reads what is read-only from the file, which has no bytes here. */
 static struct wdx_error *add_nobits(struct side *w, const char *name, unsigned flags, uint64_t addr,
 				    uint64_t size)
 {
@@ -207,7 +207,7 @@ static struct wdx_error *add_symtab(struct side *w)
 		.sh_entsize = size,
 		.sh_addralign = w->s->is64 ? 8 : 4,
 		.sh_link = w->last + 2, /* .strtab, which comes next */
-		.sh_info = 1,           /* number of the first global */
+		.sh_info = 1,		/* number of the first global */
 	};
 	struct wdx_error *err;
 
@@ -318,21 +318,13 @@ static bool put_header(struct side *w)
 
 static struct wdx_error *read_back(struct side *w, size_t size, struct wdx_buf *out)
 {
-	size_t done = 0, start = out->len;
+	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, w->fd, 0);
 
-	wdx_buf_zeros(out, size);
-	if (out->failed)
-		return &wdx_nomem;
-	while (done < size) {
-		ssize_t n = pread(w->fd, out->data + start + done, size - done, done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return wdx_error_errno(n ? errno : EIO, "side-car", "reading back");
-		done += n;
-	}
-	return NULL;
+	if (bytes == MAP_FAILED)
+		return wdx_error_errno(errno, "side-car", "mmap");
+	wdx_buf_bytes(out, bytes, size);
+	munmap(bytes, size);
+	return out->failed ? &wdx_nomem : NULL;
 }
 
 static struct wdx_error *write_file(struct side *w, struct wdx_buf *out)
@@ -383,7 +375,7 @@ static void side_deinit(struct side *w)
 
 	elf_end(w->elf);
 	close(w->fd);
-	wdx_vec_each(b, &w->packed)
+	wdx_vec_each (b, &w->packed)
 		wdx_buf_deinit(b);
 	wdx_vec_free(&w->packed);
 	wdx_buf_deinit(&w->note_data);

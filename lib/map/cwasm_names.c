@@ -3,7 +3,6 @@
  * The engine calls a local of its synthetic DWARF by the module's name section where that names it
  * (subsection 2, local names), and var<N> otherwise.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,13 +120,16 @@ static bool is_named(const struct wdx_cwasm_names *n, uint32_t local)
 /* var<N>, where local N has no name of its own. */
 static uint32_t by_default(const struct wdx_cwasm_names *n, const char *name, uint32_t nlocals)
 {
-	char again[16];
-	uint32_t local;
+	uint64_t local = 0;
+	const char *p;
 
-	if (sscanf(name, "var%9u", &local) != 1 || local >= nlocals)
+	if (strncmp(name, "var", 3) != 0 || !name[3] || (name[3] == '0' && name[4]))
 		return UINT32_MAX;
-	snprintf(again, sizeof(again), "var%u", local);
-	return strcmp(again, name) != 0 || is_named(n, local) ? UINT32_MAX : local;
+	for (p = name + 3; *p >= '0' && *p <= '9' && local < nlocals; p++)
+		local = local * 10 + (uint64_t)(*p - '0');
+	if (*p || local >= nlocals || is_named(n, (uint32_t)local))
+		return UINT32_MAX;
+	return (uint32_t)local;
 }
 
 uint32_t wdx_cwasm_local(const struct wdx_cwasm_names *n, const char *name, uint32_t nlocals)

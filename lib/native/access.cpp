@@ -14,6 +14,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #if __has_include("llvm/TargetParser/Triple.h")
 #include "llvm/TargetParser/Triple.h"
@@ -51,7 +52,11 @@ struct wdx_accesses {
 	std::unique_ptr<MCSubtargetInfo> sub;
 	std::unique_ptr<MCContext> context;
 	std::unique_ptr<MCDisassembler> dis;
+	std::vector<int16_t> numbers; /* by register, as looked up; UNASKED before */
+	std::vector<int16_t> moves;   /* by opcode: index in moves[], NONE, or UNASKED */
 };
+
+enum { NONE = -1, UNASKED = -2 };
 
 static bool fill(wdx_accesses &a, const wdx_arch &arch)
 {
@@ -73,6 +78,8 @@ static bool fill(wdx_accesses &a, const wdx_arch &arch)
 		return false;
 	a.context.reset(new MCContext(Triple(arch.triple), a.as.get(), a.regs.get(), a.sub.get()));
 	a.dis.reset(llvm->createMCDisassembler(*a.sub, *a.context));
+	a.numbers.assign(a.regs->getNumRegs(), UNASKED);
+	a.moves.assign(a.insns->getNumOpcodes(), UNASKED);
 	return a.dis != nullptr;
 }
 
@@ -101,22 +108,33 @@ void wdx_accesses_destroy(wdx_accesses *a)
 
 /* --- registers --- */
 
-/* The number of reg or of the register it is a part of. */
-static int number_of(const wdx_accesses &a, MCRegister reg)
+static int find_number(const wdx_accesses &a, MCRegister reg)
 {
-	int n = reg ? a.regs->getDwarfRegNum(reg, false) : -1;
+	int n = a.regs->getDwarfRegNum(reg, false);
 
-	if (n >= 0 || !reg)
+	if (n >= 0)
 		return n;
 	for (MCSuperRegIterator super(reg, a.regs.get()); super.isValid(); ++super) {
 		n = a.regs->getDwarfRegNum(*super, false);
 		if (n >= 0)
 			return n;
 	}
-	return -1;
+	return NONE;
 }
 
-static uint64_t bit_of(const wdx_accesses &a, MCRegister reg)
+/* The number of reg or of the register it is a part of. */
+static int number_of(wdx_accesses &a, MCRegister reg)
+{
+	unsigned i = reg;
+
+	if (!i || i >= a.numbers.size())
+		return NONE;
+	if (a.numbers[i] == UNASKED)
+		a.numbers[i] = (int16_t)find_number(a, reg);
+	return a.numbers[i];
+}
+
+static uint64_t bit_of(wdx_accesses &a, MCRegister reg)
 {
 	int n = number_of(a, reg);
 
@@ -124,7 +142,7 @@ static uint64_t bit_of(const wdx_accesses &a, MCRegister reg)
 }
 
 /* LLVM 14 to 22 spell the list of implicit definitions in two ways. */
-static uint64_t implicit_writes(const wdx_accesses &a, const MCInstrDesc &desc)
+static uint64_t implicit_writes(wdx_accesses &a, const MCInstrDesc &desc)
 {
 	uint64_t writes = 0;
 
@@ -138,7 +156,7 @@ static uint64_t implicit_writes(const wdx_accesses &a, const MCInstrDesc &desc)
 	return writes;
 }
 
-static uint64_t writes_of(const wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc)
+static uint64_t writes_of(wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc)
 {
 	uint64_t writes = implicit_writes(a, desc);
 
@@ -160,7 +178,7 @@ static bool is_memory(const MCInstrDesc &desc, unsigned i)
 }
 
 /* The base of the five operands base, scale, index, displacement, segment. */
-static void x86_address(const wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc,
+static void x86_address(wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc,
 			wdx_access *out)
 {
 	unsigned i = 0;
@@ -195,7 +213,7 @@ static bool ends_with(StringRef s, const char *with)
 
 /* Of the plain forms, which have the base behind the one register moved; the immediate of those
  * called ...ui counts in units of the width. */
-static void aarch64_address(const wdx_accesses &a, const MCInst &inst, wdx_access *out)
+static void aarch64_address(wdx_accesses &a, const MCInst &inst, wdx_access *out)
 {
 	StringRef name = a.insns->getName(inst.getOpcode());
 	bool plain = starts_with(name, "LDR") || starts_with(name, "LDUR") ||
@@ -244,17 +262,26 @@ static const plain_move moves[] = {
     PLAIN("S", 4),	   PLAIN("D", 8),	  PLAIN("Q", 16),
 };
 
-static const plain_move *find_move(StringRef name)
+static int find_move(StringRef name)
 {
-	for (const plain_move &m : moves)
-		if (name == m.name)
-			return &m;
-	return nullptr;
+	for (size_t i = 0; i < sizeof(moves) / sizeof(*moves); i++)
+		if (name == moves[i].name)
+			return (int)i;
+	return NONE;
+}
+
+static const plain_move *move_of(wdx_accesses &a, unsigned opcode)
+{
+	int16_t &i = a.moves[opcode];
+
+	if (i == UNASKED)
+		i = (int16_t)find_move(a.insns->getName(opcode));
+	return i == NONE ? nullptr : &moves[i];
 }
 
 /* --- the whole --- */
 
-static void describe(const wdx_accesses &a, const MCInst &inst, wdx_access *out)
+static void describe(wdx_accesses &a, const MCInst &inst, wdx_access *out)
 {
 	const MCInstrDesc &desc = a.insns->get(inst.getOpcode());
 	const plain_move *m = nullptr;
@@ -262,7 +289,7 @@ static void describe(const wdx_accesses &a, const MCInst &inst, wdx_access *out)
 	out->leaves = desc.isCall() || desc.isBranch() || desc.isReturn() || desc.isTerminator();
 	out->writes = writes_of(a, inst, desc);
 	if (desc.mayLoad() || desc.mayStore())
-		m = find_move(a.insns->getName(inst.getOpcode()));
+		m = move_of(a, inst.getOpcode());
 	out->load = m && !m->store;
 	out->store = m && m->store;
 	out->width = m ? m->width : 0;

@@ -135,6 +135,9 @@ static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor
 	if (!push_scope(x, c->depth) || !add_parts(x, x->func, &x->scope_ranges))
 		return out_of_memory(e);
 	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
+	x->body.len = 0;
+	if (!wdx_code_map(&x->code, x->func, x->func->wasm->start.v, x->func->wasm->end.v, true, &x->body))
+		return out_of_memory(e);
 	native = wdx_xlat_scope(x, &n);
 	return emit_pcs(x, e, native, n) ? WDX_DONE : out_of_memory(e);
 }
@@ -476,6 +479,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_code_deinit(&x->code);
 	wdx_vec_free(&x->scopes);
 	wdx_vec_free(&x->scope_ranges);
+	wdx_vec_free(&x->body);
 	wdx_vec_free(&x->frame_ranges);
 	wdx_vec_free(&x->ranges);
 	wdx_vec_free(&x->locs);

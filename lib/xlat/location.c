@@ -237,51 +237,66 @@ static void work_init(struct work *w, struct wdx_xlat *x, struct wdx_emit *e)
 	}
 }
 
-/* The native ranges where the wasm DWARF says that the entry holds. */
-static bool native_ranges(struct wdx_xlat *x, const struct wdx_loc *l, bool exact)
+static bool copy_ranges(struct wdx_ranges *out, const struct wdx_range *r, size_t n)
 {
-	size_t n;
-	const struct wdx_range *scope;
-
-	x->ranges.len = 0;
-	if (!l->whole)
-		return wdx_code_map(&x->code, x->func, l->lo, l->hi, exact, &x->ranges);
-	if (exact) /* all of the body, but not where the compiler moved things about */
-		return wdx_code_map(&x->code, x->func, x->func->wasm->start.v, x->func->wasm->end.v, true,
-				    &x->ranges);
-	scope = wdx_xlat_scope(x, &n);
-	if (!wdx_vec_reserve(&x->ranges, n))
+	out->len = 0;
+	if (!wdx_vec_reserve(out, n))
 		return false;
-	memcpy(x->ranges.data, scope, n * sizeof(*scope));
-	x->ranges.len = n;
+	if (n)
+		memcpy(out->data, r, n * sizeof(*r));
+	out->len = n;
 	return true;
 }
 
-/* Cuts x->ranges down to the innermost scope; both are sorted.  false: memory is out. */
-static bool clip_to_scope(struct wdx_xlat *x)
+/* The native ranges where the wasm DWARF says that the entry holds, to x->ranges.  false: memory is
+ * out. */
+static bool native_ranges(struct wdx_xlat *x, const struct wdx_loc *l)
+{
+	if (l->whole)
+		return copy_ranges(&x->ranges, x->body.data, x->body.len);
+	x->ranges.len = 0;
+	return wdx_code_map(&x->code, x->func, l->lo, l->hi, true, &x->ranges);
+}
+
+/* Cuts x->ranges down to others; all are sorted.  false: memory is out. */
+static bool clip(struct wdx_xlat *x, const struct wdx_range *to, size_t n)
 {
 	struct wdx_ranges out = {0};
-	size_t n, k = 0;
-	const struct wdx_range *scope = wdx_xlat_scope(x, &n);
+	size_t k = 0;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < x->ranges.len; i++) {
 		const struct wdx_range *r = &x->ranges.data[i];
 
-		while (k < n && scope[k].hi <= r->lo)
+		while (k < n && to[k].hi <= r->lo)
 			k++;
-		for (size_t j = k; ok && j < n && scope[j].lo < r->hi; j++) {
+		for (size_t j = k; ok && j < n && to[j].lo < r->hi; j++) {
 			struct wdx_range *o = wdx_vec_push(&out);
 
 			ok = o;
 			if (o)
-				*o = (struct wdx_range){scope[j].lo > r->lo ? scope[j].lo : r->lo,
-							scope[j].hi < r->hi ? scope[j].hi : r->hi};
+				*o = (struct wdx_range){to[j].lo > r->lo ? to[j].lo : r->lo,
+							to[j].hi < r->hi ? to[j].hi : r->hi};
 		}
 	}
 	wdx_vec_free(&x->ranges);
 	x->ranges = out;
 	return ok;
+}
+
+static bool clip_to_scope(struct wdx_xlat *x)
+{
+	size_t n;
+	const struct wdx_range *scope = wdx_xlat_scope(x, &n);
+
+	return clip(x, scope, n);
+}
+
+/* Where there is no frame base a debugger would call DW_OP_fbreg an error; a location that ends there
+ * it calls optimized out. */
+static bool clip_to_frame(struct wdx_xlat *x)
+{
+	return !x->xexpr.uses_frame || clip(x, x->frame_ranges.data, x->frame_ranges.len);
 }
 
 static uint64_t bytes_of(const struct wdx_range *r, size_t n)
@@ -302,7 +317,7 @@ static enum wdx_loss one_entry(struct wdx_xlat *x, const struct wdx_loc *l, stru
 	memset(&w, 0, sizeof(w));
 	work_init(&w, x, e);
 	w.loss = WDX_LOSS_NO_PLACE;
-	if (!native_ranges(x, l, true) || !clip_to_scope(x)) {
+	if (!native_ranges(x, l) || !clip_to_scope(x) || !clip_to_frame(x)) {
 		wdx_emit_fail(e, "out of memory");
 		return WDX_LOSS_NO_PLACE;
 	}
@@ -323,13 +338,19 @@ static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
 	       (c->die->tag == DW_TAG_variable || c->die->tag == DW_TAG_formal_parameter);
 }
 
-/* Native bytes of the scope in which the input gives the variable a location. */
+/* Native bytes of the scope where the input gives the variable a location. */
 static uint64_t input_bytes(struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!native_ranges(x, &l[i], false) || (!l[i].whole && !clip_to_scope(x)))
+		if (l[i].whole) {
+			size_t k;
+			const struct wdx_range *scope = wdx_xlat_scope(x, &k);
+
+			return bytes_of(scope, k);
+		}
+		if (!native_ranges(x, &l[i]) || !clip_to_scope(x))
 			return 0;
 		sum += bytes_of(x->ranges.data, x->ranges.len);
 	}
@@ -343,16 +364,6 @@ static uint64_t located_bytes(const struct wdx_xlat *x)
 	for (size_t i = 0; i < x->locs.len; i++)
 		sum += x->locs.data[i].hi - x->locs.data[i].lo;
 	return sum;
-}
-
-static uint64_t frame_bytes(struct wdx_xlat *x)
-{
-	x->ranges.len = 0;
-	if (!wdx_vec_reserve(&x->ranges, x->frame_ranges.len))
-		return 0;
-	memcpy(x->ranges.data, x->frame_ranges.data, x->frame_ranges.len * sizeof(*x->ranges.data));
-	x->ranges.len = x->frame_ranges.len;
-	return clip_to_scope(x) ? bytes_of(x->ranges.data, x->ranges.len) : 0;
 }
 
 static void count(struct wdx_xlat *x, uint64_t input, uint64_t output)
@@ -408,11 +419,10 @@ static bool vtable_slot(const struct wdx_cursor *c, const struct wdx_attr *a, co
 	return true;
 }
 
-/* What needs nothing that moves stays one expression: statics, constants, and what the frame base
- * leads to, whose own list says where it holds. */
+/* What needs nothing that moves stays one expression: statics and constants. */
 static bool single(struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
 {
-	return n == 1 && l->whole && !x->xexpr.nneeds;
+	return n == 1 && l->whole && !x->xexpr.nneeds && !x->xexpr.uses_frame;
 }
 
 static enum wdx_loss emit_single(struct wdx_xlat *x, const struct wdx_attr *a, struct wdx_emit *e)
@@ -423,8 +433,6 @@ static enum wdx_loss emit_single(struct wdx_xlat *x, const struct wdx_attr *a, s
 
 	if (loss != WDX_LOSS_NONE)
 		return loss;
-	if (x->xexpr.uses_frame && !x->frame_ranges.len)
-		return x->map->has_locals ? WDX_LOSS_NO_PLACE : WDX_LOSS_NO_LOCALS;
 	wdx_emit_expr(e, a->name, out);
 	return WDX_LOSS_NONE;
 }
@@ -526,9 +534,8 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 	if (counted) {
 		one = loss == WDX_LOSS_NONE && single(x, l, n);
 		output = loss != WDX_LOSS_NONE ? 0
-			 : !one		       ? located_bytes(x)
-			 : x->xexpr.uses_frame ? frame_bytes(x)
-					       : UINT64_MAX;
+			 : one		       ? UINT64_MAX
+					       : located_bytes(x);
 		count(x, input_bytes(x, l, n), output);
 	}
 	return WDX_DONE;

@@ -38,6 +38,7 @@ struct wdx_xlat {
 	unsigned func_depth;
 	WDX_VEC(struct wdx_scope) scopes;
 	struct wdx_ranges scope_ranges;
+	struct wdx_ranges body; /* all of the function but displaced code: where its state is known */
 	struct wdx_ranges frame_ranges; /* where the function's frame base is known */
 
 	/* scratch */
