@@ -350,13 +350,41 @@ static void location(struct wdx_pass *p, const struct wdx_attr *a)
 /* Units that share a table stand near each other; looking at all would be quadratic in units. */
 #define MAX_SHARED_BACK 256
 
+/* Whether a sequence can be written; sequences of dead code are left out like entries of lists. */
+static bool sequence_lives(struct wdx_pass *p, const struct wdx_row *r, size_t n)
+{
+	bool good = p->emit.address_size == 8 || r[n - 1].address <= UINT32_MAX;
+
+	if (wdx_is_tombstone(r[0].address, p->unit->pub.address_size))
+		return false;
+	for (size_t i = 1; good && i < n; i++)
+		good = r[i].address >= r[i - 1].address;
+	if (!good)
+		wdx_pass_lost(p, WDX_LOST_LINE, "a sequence of descending addresses");
+	return good;
+}
+
+static void copy_sequence(struct wdx_pass *p, const struct wdx_row *r, size_t n)
+{
+	if (!sequence_lives(p, r, n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!p->v->row ||
+		    !wdx_pass_taken(p, p->v->row(&p->cursor, &r[i], &p->emit, p->config->arg)))
+			wdx_emit_row(&p->emit, &r[i]);
+}
+
 static void copy_rows(struct wdx_pass *p, const struct wdx_line_table *t)
 {
+	size_t first = 0;
+
 	wdx_emit_line_header(&p->emit, t);
-	for (size_t i = 0; i < t->nrows; i++)
-		if (!p->v->row || !wdx_pass_taken(p, p->v->row(&p->cursor, &t->rows[i], &p->emit,
-							       p->config->arg)))
-			wdx_emit_row(&p->emit, &t->rows[i]);
+	for (size_t i = 0; i < t->nrows && !p->emit.err; i++) {
+		if (!(t->rows[i].flags & WDX_ROW_END_SEQUENCE))
+			continue;
+		copy_sequence(p, t->rows + first, i + 1 - first);
+		first = i + 1;
+	}
 }
 
 static struct wdx_line_input line_input(const struct wdx_pass *p)

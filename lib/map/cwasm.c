@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "native/native.h"
 
-/* --- Triple and version ------------------------------------------------------------------------ */
+/* --- Triple and version ------------------------------------------------------------------------
+ */
 
 /* Text of .wasmtime.engine: a byte for its length, then the text. */
 static const char *read_text(struct wdx_cwasm *c, struct wdx_reader *in)
@@ -58,7 +59,8 @@ static void read_engine(struct wdx_cwasm *c)
 		c->map->triple = triple;
 }
 
-/* --- Calls ------------------------------------------------------------------------------------- */
+/* --- Calls -------------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *add_calls(struct wdx_cwasm *c, const struct wdx_map_part *part,
 				   uint32_t *starts, struct wdx_native_calls *out)
@@ -99,7 +101,8 @@ static struct wdx_error *read_calls(struct wdx_cwasm *c)
 	return err;
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 /* Functions that have locals to tell of must have been described, most of them: in an image that
  * was compiled with the module's own DWARF only those without any are. */
@@ -112,9 +115,10 @@ static void judge_locals(struct wdx_cwasm *c)
 		n += f->nlocals != 0;
 	c->map->has_locals = !n || (c->described && c->described >= n / 2);
 	if (!c->map->has_locals)
-		c->map->hint = "compile the module with its debug sections stripped "
-			       "(llvm-objcopy --strip-debug) and the engine's debug_info option on: "
-			       "the code is the same, and the image then tells where locals are";
+		c->map->hint =
+			"compile the module with its debug sections stripped "
+			"(llvm-objcopy --strip-debug) and the engine's debug_info option on: "
+			"the code is the same, and the image then tells where locals are";
 }
 
 static struct wdx_error *read_all(struct wdx_cwasm *c, struct wdx_target **target)

@@ -27,15 +27,15 @@ struct wdx_cwasm {
 	const struct wdx_target *target;
 	const uint8_t *data;
 	size_t size;
-	unsigned machine; /* EM_* */
+	unsigned machine;			    /* EM_* */
 	WDX_VEC(struct wdx_cwasm_section) sections; /* by section index */
 	const struct wdx_cwasm_section *text;
 	uint32_t *parts; /* of defined function i: its part; from symbols */
 
 	/* from the synthetic DWARF (cwasm_vars.c) for cwasm_cells.c */
-	uint32_t described;  /* functions the engine described */
-	bool has_memory;     /* VMContext has a `memory` member: memory 0's base is there */
-	uint64_t memory;     /* its offset */
+	uint32_t described; /* functions the engine described */
+	bool has_memory;    /* VMContext has a `memory` member: memory 0's base is there */
+	uint64_t memory;    /* its offset */
 };
 
 /* cwasm_elf.c.  Reads headers; sections are slices of the image. */

@@ -9,8 +9,8 @@
  * - the module's own globals are cells of 16 bytes, one behind the other in the order of their
  *   indices, so that one that was seen tells where all are;
  * - the base of the module's own memory is in the context, followed by its length;
- * - for an imported global, and for an imported or shared memory, there is a pointer to the cell, or
- *   to the pair of base and length.
+ * - for an imported global, and for an imported or shared memory, there is a pointer to the cell,
+ * or to the pair of base and length.
  */
 #include "map/cwasm.h"
 
@@ -35,7 +35,7 @@ struct sight {
 	int64_t offset;
 };
 
-struct pointer { /* what a register holds: the pointer at context + offset */
+struct pointer {	   /* what a register holds: the pointer at context + offset */
 	struct subject of; /* what it was loaded for */
 	int64_t offset;
 };
@@ -46,11 +46,11 @@ struct learning {
 	WDX_VEC(struct subject) subjects; /* of the function at hand, sorted */
 	const struct wdx_map_entity *context;
 	struct pointer regs[NREGS];
-	uint64_t known; /* bit n: regs[n] holds */
-	struct sight cells;	   /* of the first of the module's own globals */
-	struct sight *globals;	   /* imported ones: of the pointer */
-	struct sight *memories;	   /* of the base or of the pointer */
-	uint32_t *own;		   /* of a global: its rank among the module's own */
+	uint64_t known;		/* bit n: regs[n] holds */
+	struct sight cells;	/* of the first of the module's own globals */
+	struct sight *globals;	/* imported ones: of the pointer */
+	struct sight *memories; /* of the base or of the pointer */
+	uint32_t *own;		/* of a global: its rank among the module's own */
 };
 
 static void see(struct sight *s, int64_t offset)
@@ -61,7 +61,8 @@ static void see(struct sight *s, int64_t offset)
 	s->offset = offset;
 }
 
-/* --- What the function's instructions use ------------------------------------------------------ */
+/* --- What the function's instructions use ------------------------------------------------------
+ */
 
 /* Loads and stores of one address; not those of whole ranges, nor memory.size. */
 static bool accesses_memory(uint16_t opcode)
@@ -121,7 +122,8 @@ static struct subject subject_at(const struct learning *l, uint32_t pos)
 	return s ? *s : (struct subject){.kind = NOTHING};
 }
 
-/* --- Native instructions ----------------------------------------------------------------------- */
+/* --- Native instructions -----------------------------------------------------------------------
+ */
 
 /* Whether reg holds the context pointer for the instruction at [at, end).  Ranges of older versions
  * begin one byte late. */
@@ -245,7 +247,8 @@ static void learn_run(struct learning *l, const struct subject *s, uint32_t at, 
 	}
 }
 
-static const struct wdx_map_entity *context_of(const struct wdx_map *m, const struct wdx_map_func *f)
+static const struct wdx_map_entity *context_of(const struct wdx_map *m,
+					       const struct wdx_map_func *f)
 {
 	uint32_t i;
 
@@ -278,9 +281,11 @@ static struct wdx_error *learn_function(struct learning *l, const struct wdx_map
 	return NULL;
 }
 
-/* --- Results ----------------------------------------------------------------------------------- */
+/* --- Results -----------------------------------------------------------------------------------
+ */
 
-static struct wdx_error *put_global(struct learning *l, uint32_t index, const int64_t *offsets, size_t n)
+static struct wdx_error *put_global(struct learning *l, uint32_t index, const int64_t *offsets,
+				    size_t n)
 {
 	uint32_t place = wdx_map_place_mem(l->c->map, WDX_BASE_CONTEXT, 0, offsets, n);
 	struct wdx_map_global *g = wdx_vec_push(&l->c->map->globals);
@@ -291,16 +296,16 @@ static struct wdx_error *put_global(struct learning *l, uint32_t index, const in
 	return NULL;
 }
 
-static struct wdx_error *put_memory(struct learning *l, uint32_t index, const int64_t *offsets, size_t n)
+static struct wdx_error *put_memory(struct learning *l, uint32_t index, const int64_t *offsets,
+				    size_t n)
 {
 	uint32_t place = wdx_map_place_mem(l->c->map, WDX_BASE_CONTEXT, 0, offsets, n);
 	struct wdx_map_memory *mem = wdx_vec_push(&l->c->map->memories);
 
 	if (place == UINT32_MAX || !mem)
 		return &wdx_nomem;
-	*mem = (struct wdx_map_memory){.index = index,
-				       .place = place,
-				       .is64 = l->c->wasm->memories.data[index].is64};
+	*mem = (struct wdx_map_memory){
+		.index = index, .place = place, .is64 = l->c->wasm->memories.data[index].is64};
 	return NULL;
 }
 
@@ -328,8 +333,9 @@ static struct wdx_error *put_globals(struct learning *l)
 		own = false;
 	}
 	for (i = 0; !err && i < m->globals.len; i++) {
-		offsets[0] = m->globals.data[i].imported ? l->globals[i].offset
-							 : l->cells.offset + (int64_t)CELL * l->own[i];
+		offsets[0] = m->globals.data[i].imported
+				     ? l->globals[i].offset
+				     : l->cells.offset + (int64_t)CELL * l->own[i];
 		if (!width_of(m->globals.data[i].type))
 			continue;
 		if (m->globals.data[i].imported ? believe(l, &l->globals[i]) : own)
@@ -362,7 +368,8 @@ static struct wdx_error *put_memories(struct learning *l)
 	return err;
 }
 
-/* --- The whole --------------------------------------------------------------------------------- */
+/* --- The whole ---------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *prepare(struct learning *l)
 {

@@ -60,7 +60,8 @@ struct reading {
 	unsigned nsaved;
 };
 
-/* --- Rules ------------------------------------------------------------------------------------- */
+/* --- Rules -------------------------------------------------------------------------------------
+ */
 
 static void bad(struct reading *r)
 {
@@ -88,7 +89,8 @@ static void drop_rule(struct state *s, uint64_t reg)
 
 static bool known_reg(const struct reading *r, uint64_t reg)
 {
-	return reg < MAX_RULES && (reg == r->cie->ra || wdx_target_reg_name(r->c->target, (unsigned)reg));
+	return reg < MAX_RULES &&
+	       (reg == r->cie->ra || wdx_target_reg_name(r->c->target, (unsigned)reg));
 }
 
 static void set_rule(struct reading *r, struct state *s, struct wdx_rule rule)
@@ -116,7 +118,8 @@ static void rule(struct reading *r, uint64_t reg, unsigned kind, int64_t value)
 		return;
 	}
 	set_rule(r, &r->now,
-		 (struct wdx_rule){.reg = (uint16_t)reg, .kind = (uint16_t)kind, .value = (int32_t)value});
+		 (struct wdx_rule){
+			 .reg = (uint16_t)reg, .kind = (uint16_t)kind, .value = (int32_t)value});
 }
 
 /* As it was before the function's own instructions. */
@@ -177,7 +180,8 @@ static void expr_rule(struct reading *r, struct wdx_reader *in, unsigned kind)
 	set_rule(r, &r->now, rule);
 }
 
-/* --- The frame address ------------------------------------------------------------------------- */
+/* --- The frame address -------------------------------------------------------------------------
+ */
 
 static void cfa_reg(struct reading *r, uint64_t reg)
 {
@@ -205,7 +209,8 @@ static void cfa_expr(struct reading *r, struct wdx_reader *in)
 	r->now.cfa_n = (uint32_t)n;
 }
 
-/* --- Rows -------------------------------------------------------------------------------------- */
+/* --- Rows --------------------------------------------------------------------------------------
+ */
 
 /*
  * A signed return address (AArch64 ELF ABI, DW_CFA_AARCH64_negate_ra_state) is told without the
@@ -246,7 +251,8 @@ static struct state finished(struct reading *r)
 	unsigned i = rule_at(&s, r->cie->ra);
 
 	if (i == s.n || s.rules[i].reg != r->cie->ra)
-		set_rule(r, &s, (struct wdx_rule){.reg = (uint16_t)r->cie->ra, .kind = WDX_RULE_SAME});
+		set_rule(r, &s,
+			 (struct wdx_rule){.reg = (uint16_t)r->cie->ra, .kind = WDX_RULE_SAME});
 	if (s.signed_ra && !r->bad)
 		s.rules[i] = strip_signature(r, &s.rules[i]);
 	return s;
@@ -272,8 +278,9 @@ static bool put_rules(struct wdx_map *m, const struct state *s, struct wdx_map_r
 
 static bool same_row(const struct wdx_map_row *a, const struct wdx_map_row *b)
 {
-	return a->cfa_reg == b->cfa_reg && a->cfa_off == b->cfa_off && a->cfa_first == b->cfa_first &&
-	       a->cfa_n == b->cfa_n && a->first == b->first && a->n == b->n;
+	return a->cfa_reg == b->cfa_reg && a->cfa_off == b->cfa_off &&
+	       a->cfa_first == b->cfa_first && a->cfa_n == b->cfa_n && a->first == b->first &&
+	       a->n == b->n;
 }
 
 /* Writes the row that begins at loc.  Instructions behind the last byte of a function, an
@@ -284,6 +291,8 @@ static void flush(struct reading *r)
 	struct wdx_map_row *row, *before = NULL;
 	struct state s;
 
+	if (m->rules.len > r->size) /* real tables have fewer rules than bytes */
+		bad(r);
 	if (r->bad || r->loc >= r->part->hi)
 		return;
 	s = finished(r);
@@ -330,7 +339,8 @@ static void advance(struct reading *r, uint64_t by)
 		r->loc = loc;
 }
 
-/* --- Instructions ------------------------------------------------------------------------------ */
+/* --- Instructions ------------------------------------------------------------------------------
+ */
 
 static int64_t scaled(struct reading *r, int64_t v)
 {
@@ -495,10 +505,12 @@ static void run(struct reading *r, const uint8_t *insns, size_t n)
 		bad(r);
 }
 
-/* --- Entries ----------------------------------------------------------------------------------- */
+/* --- Entries -----------------------------------------------------------------------------------
+ */
 
 /* An address in the encoding of DW_EH_PE_*. */
-static uint64_t read_encoded(struct reading *r, struct wdx_reader *in, uint8_t encoding, bool relative)
+static uint64_t read_encoded(struct reading *r, struct wdx_reader *in, uint8_t encoding,
+			     bool relative)
 {
 	uint64_t here = r->address + (uint64_t)(in->pos - r->data), v = 0;
 
@@ -530,7 +542,8 @@ static uint64_t read_encoded(struct reading *r, struct wdx_reader *in, uint8_t e
 	return here + v;
 }
 
-static void read_augmentation(struct reading *r, struct wdx_reader *in, struct cie *cie, const char *aug)
+static void read_augmentation(struct reading *r, struct wdx_reader *in, struct cie *cie,
+			      const char *aug)
 {
 	struct wdx_reader data;
 	uint64_t size;
@@ -579,8 +592,7 @@ static struct wdx_error *read_cie(struct reading *r, struct wdx_reader *in, uint
 	cie->ninsns = wdx_reader_left(in);
 	cie->insns = in->pos;
 	if (in->failed || (version != 1 && version != 3 && version != 4) || cie->ra >= MAX_RULES ||
-	    cie->ninsns > MAX_CIE ||
-	    (int)cie->ra != wdx_target_return_address(r->c->target))
+	    cie->ninsns > MAX_CIE || (int)cie->ra != wdx_target_return_address(r->c->target))
 		cie->ok = false;
 	return NULL;
 }
@@ -678,7 +690,8 @@ static struct wdx_error *read_table(struct reading *r)
 	return err;
 }
 
-/* --- Preserved registers ----------------------------------------------------------------------- */
+/* --- Preserved registers -----------------------------------------------------------------------
+ */
 
 static void note_saved(struct reading *r, const struct wdx_map_part *part)
 {

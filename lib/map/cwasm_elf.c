@@ -11,6 +11,10 @@
 /* e_ident and e_flags of Wasmtime's images. */
 enum { OSABI = 0xc8, FLAG_MODULE = 1, FLAG_COMPONENT = 2 };
 
+/* No section that is looked for has a longer name; names may overlap, so that copies of long ones
+ * would be larger than the file. */
+enum { NAME = 64 };
+
 static struct wdx_error *broken(void)
 {
 	return wdx_bad_input("broken ELF file: %s", elf_errmsg(-1));
@@ -29,19 +33,18 @@ static struct wdx_error *add_section(struct wdx_cwasm *c, Elf *elf, Elf_Scn *scn
 	if (!gelf_getshdr(scn, &sh))
 		return broken();
 	name = elf_strptr(elf, names, sh.sh_name);
-	*s = (struct wdx_cwasm_section){.type = sh.sh_type,
-					.link = sh.sh_link,
-					.info = sh.sh_info,
-					.offset = sh.sh_offset};
-	s->name = wdx_arena_strndup(&c->map->arena, name ? name : "", name ? strlen(name) : 0);
+	*s = (struct wdx_cwasm_section){
+		.type = sh.sh_type, .link = sh.sh_link, .info = sh.sh_info, .offset = sh.sh_offset};
+	s->name =
+		wdx_arena_strndup(&c->map->arena, name ? name : "", name ? strnlen(name, NAME) : 0);
 	if (!s->name)
 		return &wdx_nomem;
 	if (sh.sh_type == SHT_NOBITS || sh.sh_type == SHT_NULL)
 		return NULL;
 	if (sh.sh_flags & SHF_COMPRESSED)
-		return wdx_bad_input("section %.64s is compressed", s->name);
+		return wdx_bad_input("section %s is compressed", s->name);
 	if (sh.sh_offset > c->size || sh.sh_size > c->size - sh.sh_offset)
-		return wdx_bad_input("section %.64s lies outside the file", s->name);
+		return wdx_bad_input("section %s lies outside the file", s->name);
 	s->data = c->data + sh.sh_offset;
 	s->size = sh.sh_size;
 	return NULL;
@@ -74,9 +77,10 @@ static struct wdx_error *check_header(struct wdx_cwasm *c, Elf *elf)
 		return wdx_bad_input("an ELF file, but not a .cwasm image of Wasmtime");
 	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB ||
 	    (eh.e_machine != EM_X86_64 && eh.e_machine != EM_AARCH64))
-		return wdx_bad_input("an image for ELF machine %u: only x86-64 and aarch64 images can "
-				     "be read",
-				     eh.e_machine);
+		return wdx_bad_input(
+			"an image for ELF machine %u: only x86-64 and aarch64 images can "
+			"be read",
+			eh.e_machine);
 	if (eh.e_flags & FLAG_COMPONENT)
 		return wdx_bad_input("an image of a component: not supported yet");
 	if (!(eh.e_flags & FLAG_MODULE))
@@ -125,7 +129,8 @@ const struct wdx_cwasm_section *wdx_cwasm_find(const struct wdx_cwasm *c, const 
 	return NULL;
 }
 
-/* --- Relocations ------------------------------------------------------------------------------- */
+/* --- Relocations -------------------------------------------------------------------------------
+ */
 
 /* S + A, the only sort there is: 8 bytes for addresses, 4 for offsets in other sections. */
 static unsigned reloc_size(unsigned machine, uint32_t type)
@@ -158,15 +163,14 @@ static struct wdx_error *apply(const struct wdx_cwasm *c, const struct wdx_cwasm
 		memcpy(&r, rela->data + i * sizeof(r), sizeof(r));
 		width = reloc_size(c->machine, ELF64_R_TYPE(r.r_info));
 		if (!width)
-			return wdx_bad_input("%.64s: unsupported relocation type %u", rela->name,
+			return wdx_bad_input("%s: unsupported relocation type %u", rela->name,
 					     (unsigned)ELF64_R_TYPE(r.r_info));
 		if (r.r_offset > size || width > size - r.r_offset ||
 		    !symbol_value(symtab, ELF64_R_SYM(r.r_info), &value))
-			return wdx_bad_input("%.64s: relocation %zu points nowhere", rela->name, i);
+			return wdx_bad_input("%s: relocation %zu points nowhere", rela->name, i);
 		value += (uint64_t)r.r_addend;
-		while (width--) {
+		while (width--)
 			to[r.r_offset + width] = (uint8_t)(value >> 8 * width);
-		}
 	}
 	return NULL;
 }
@@ -176,7 +180,6 @@ struct wdx_error *wdx_cwasm_relocate(const struct wdx_cwasm *c, const struct wdx
 {
 	size_t at = out->len, index = (size_t)(s - c->sections.data);
 	const struct wdx_cwasm_section *rela;
-	struct wdx_error *err;
 
 	wdx_buf_bytes(out, s->data, s->size);
 	if (out->failed)
@@ -185,10 +188,9 @@ struct wdx_error *wdx_cwasm_relocate(const struct wdx_cwasm *c, const struct wdx
 		if (rela->type != SHT_RELA || rela->info != index || !rela->data)
 			continue;
 		if (rela->link >= c->sections.len)
-			return wdx_bad_input("%.64s: no symbol table", rela->name);
-		err = apply(c, rela, &c->sections.data[rela->link], out->data + at, s->size);
-		if (err)
-			return err;
+			return wdx_bad_input("%s: no symbol table", rela->name);
+		/* One is all that a section has. */
+		return apply(c, rela, &c->sections.data[rela->link], out->data + at, s->size);
 	}
 	return NULL;
 }

@@ -63,7 +63,8 @@ static struct wdx_error *read_symbol(const char *symbol, uint32_t *index)
 	return NULL;
 }
 
-/* --- Names ------------------------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------------------
+ */
 
 /* The engine writes one '?' for each run of characters that are not graphic ASCII, and cuts long
  * names.  A '?' of the name may have been joined to such a run, so runs of '?' compare as one. */
@@ -107,7 +108,8 @@ static struct wdx_error *check_name(const struct wdx_cwasm *c, const struct func
 			     f->index, image, module);
 }
 
-/* --- Which functions --------------------------------------------------------------------------- */
+/* --- Which functions ---------------------------------------------------------------------------
+ */
 
 static struct wdx_error *check_function(const struct wdx_cwasm *c, const struct func *f, size_t i)
 {
@@ -117,10 +119,10 @@ static struct wdx_error *check_function(const struct wdx_cwasm *c, const struct 
 	if (f->index == WDX_NO_INDEX)
 		return NULL;
 	if (f->index < imported || f->index - imported >= c->wasm->funcs.len)
-		return wdx_bad_input("the image is of another module: it has code for function %" PRIu32
-				     ", the module defines functions %" PRIu32 " to %" PRIu64,
-				     f->index, imported,
-				     (uint64_t)imported + c->wasm->funcs.len - 1);
+		return wdx_bad_input(
+			"the image is of another module: it has code for function %" PRIu32
+			", the module defines functions %" PRIu32 " to %" PRIu64,
+			f->index, imported, (uint64_t)imported + c->wasm->funcs.len - 1);
 	part = &c->parts[f->index - imported];
 	if (*part != UINT32_MAX)
 		return wdx_bad_input("function %" PRIu32 " has two symbols", f->index);
@@ -148,7 +150,8 @@ static struct wdx_error *check_all(struct wdx_cwasm *c, const funcs *fs)
 	return err;
 }
 
-/* --- Symbols ----------------------------------------------------------------------------------- */
+/* --- Symbols -----------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *add_symbol(struct wdx_cwasm *c, const struct wdx_cwasm_section *names,
 				    const Elf64_Sym *sym, funcs *out)

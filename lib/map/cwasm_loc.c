@@ -139,8 +139,8 @@ static bool read_addend(struct wdx_reader *in, int64_t *off)
 	return wdx_read_u8(in) == DW_OP_plus && at_end(in);
 }
 
-static bool as_slot(const struct wdx_cwasm *c, const uint8_t *expr, size_t n, enum wdx_base_kind *base,
-		    uint64_t *reg, int64_t *off)
+static bool as_slot(const struct wdx_cwasm *c, const uint8_t *expr, size_t n,
+		    enum wdx_base_kind *base, uint64_t *reg, int64_t *off)
 {
 	struct wdx_reader in;
 	uint8_t op;

@@ -11,6 +11,8 @@
 
 enum { LOCAL_NAMES = 2 };
 
+enum { LONG = 1 << 16 }; /* a name that is not worth its length */
+
 /* indirectnamemap: function index, then a name map, whose bytes are skipped here. */
 static void index_functions(struct wdx_cwasm_names *n, const struct wdx_wasm *wasm,
 			    struct wdx_reader *in)
@@ -134,10 +136,10 @@ static uint32_t by_default(const struct wdx_cwasm_names *n, const char *name, ui
 
 uint32_t wdx_cwasm_local(const struct wdx_cwasm_names *n, const char *name, uint32_t nlocals)
 {
-	struct wdx_cwasm_name key = {.s = name, .len = (uint32_t)strlen(name)}, *hit = NULL;
+	struct wdx_cwasm_name key = {.s = name, .len = (uint32_t)strnlen(name, LONG)}, *hit = NULL;
 	uint32_t local = by_default(n, name, nlocals);
 
-	if (n->of.len)
+	if (n->of.len && key.len < LONG)
 		hit = bsearch(&key, n->of.data, n->of.len, sizeof(*n->of.data), by_name);
 	if (!hit)
 		return local;

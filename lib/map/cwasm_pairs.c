@@ -4,12 +4,12 @@
  *
  * - up to 48: u32 count; count native offsets, u32 each; count positions, u32 each;
  * - from 50 on: u32 count; u32 number of blocks; per block u32 first native offset and u32 place in
- *   what follows; then blocks of 128 entries: uleb (native delta << 1 | no position), and where there
- *   is a position, the block's first as uleb, then sleb deltas.
+ *   what follows; then blocks of 128 entries: uleb (native delta << 1 | no position), and where
+ * there is a position, the block's first as uleb, then sleb deltas.
  *
- * Positions are offsets in the module's file; ~0 is none.  The size tells the layouts apart, but for
- * modules of two or three pairs: then the fourth word is the first block's place, 0, where the first
- * layout has an address behind another or a position, neither of which is 0.
+ * Positions are offsets in the module's file; ~0 is none.  The size tells the layouts apart, but
+ * for modules of two or three pairs: then the fourth word is the first block's place, 0, where the
+ * first layout has an address behind another or a position, neither of which is 0.
  */
 #include "map/cwasm.h"
 
@@ -31,7 +31,7 @@ struct reading {
 static struct wdx_error *foreign(const struct wdx_cwasm *c, const struct wdx_map_part *part,
 				 uint32_t native, uint32_t file)
 {
-	return wdx_bad_input("%s: 0x%" PRIx32 " in %s comes from module offset 0x%" PRIx32
+	return wdx_bad_input("%s: 0x%" PRIx32 " in %.128s comes from module offset 0x%" PRIx32
 			     ", outside that function's body: the image is of another module",
 			     name, native, c->map->funcs.data[part->func].symbol, file);
 }
@@ -100,7 +100,8 @@ static struct wdx_error *add(struct reading *r, uint64_t native, uint32_t file)
 	return err ? err : append(r, (uint32_t)native, wasm);
 }
 
-static struct wdx_error *read_arrays(struct reading *r, const struct wdx_cwasm_section *s, uint32_t n)
+static struct wdx_error *read_arrays(struct reading *r, const struct wdx_cwasm_section *s,
+				     uint32_t n)
 {
 	struct wdx_reader native, file;
 	struct wdx_error *err = NULL;
@@ -149,7 +150,8 @@ static struct wdx_error *read_block(struct reading *r, struct wdx_reader *in, ui
 	return err ? err : wdx_error_at(wdx_reader_error(in), "%s", name);
 }
 
-static struct wdx_error *read_blocks(struct reading *r, const struct wdx_cwasm_section *s, uint32_t n)
+static struct wdx_error *read_blocks(struct reading *r, const struct wdx_cwasm_section *s,
+				     uint32_t n)
 {
 	struct wdx_error *err = NULL;
 	struct wdx_reader index, in;
@@ -190,8 +192,8 @@ struct wdx_error *wdx_cwasm_pairs(struct wdx_cwasm *c)
 	uint32_t n;
 
 	if (!s)
-		return wdx_bad_input("the image has no address map (%s): compile it with debug_info on",
-				     name);
+		return wdx_bad_input(
+			"the image has no address map (%s): compile it with debug_info on", name);
 	wdx_reader_init(&head, s->data, s->size, 0, false);
 	n = wdx_read_u32(&head);
 	if (head.failed)

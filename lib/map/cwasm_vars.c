@@ -25,21 +25,25 @@ struct reading {
 	struct wdx_cwasm *c;
 	Dwarf *dwarf;
 	const struct wdx_buf *loc; /* .debug_loc, relocated */
-	size_t budget;	    /* list entries that may still be read; lists may be shared */
+	size_t budget;		   /* list entries that may still be read; lists may be shared */
 	struct wdx_cwasm_names names;
 	uint8_t *seen; /* of defined function i: described already */
 	WDX_VEC(struct found) found;
 
-	struct wdx_map_part *part;	   /* of the subprogram at hand */
+	struct wdx_map_part *part; /* of the subprogram at hand */
 	const struct wdx_wasm_func *body;
 	uint64_t base; /* of the unit: what lists count from */
 };
 
-/* --- The sections ------------------------------------------------------------------------------ */
+/* --- The sections ------------------------------------------------------------------------------
+ */
 
-static const char *const names[MAX_SECTIONS] = {
-	[SECTION_LOC] = ".debug_loc", ".debug_info",	 ".debug_abbrev",
-	".debug_str",		      ".debug_line_str", ".debug_str_offsets"};
+static const char *const names[MAX_SECTIONS] = {[SECTION_LOC] = ".debug_loc",
+						".debug_info",
+						".debug_abbrev",
+						".debug_str",
+						".debug_line_str",
+						".debug_str_offsets"};
 
 /* Copies of what libdw reads, relocated and wrapped as a file of their own. */
 static struct wdx_error *wrap(struct wdx_cwasm *c, struct wdx_buf *copies, struct wdx_buf *out)
@@ -61,7 +65,8 @@ static struct wdx_error *wrap(struct wdx_cwasm *c, struct wdx_buf *copies, struc
 	return wdx_elf_wrap(sections, n, true, false, out);
 }
 
-/* --- Ranges ------------------------------------------------------------------------------------ */
+/* --- Ranges ------------------------------------------------------------------------------------
+ */
 
 static void fault(struct reading *r)
 {
@@ -158,7 +163,8 @@ static int by_start(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static struct wdx_error *put_range(struct reading *r, struct wdx_map_entity *e, const struct found *f)
+static struct wdx_error *put_range(struct reading *r, struct wdx_map_entity *e,
+				   const struct found *f)
 {
 	struct wdx_map *m = r->c->map;
 	struct wdx_map_range *last = e->n ? &m->ranges.data[m->ranges.len - 1] : NULL;
@@ -196,14 +202,16 @@ static struct wdx_error *put_entity(struct reading *r, unsigned kind, uint32_t i
 	e = wdx_vec_push(&m->entities);
 	if (!e)
 		return &wdx_nomem;
-	*e = (struct wdx_map_entity){.kind = kind, .index = index, .first = (uint32_t)m->ranges.len};
+	*e = (struct wdx_map_entity){
+		.kind = kind, .index = index, .first = (uint32_t)m->ranges.len};
 	f->nentities++;
 	for (i = 0; !err && i < r->found.len; i++)
 		err = put_range(r, e, &r->found.data[i]);
 	return err;
 }
 
-/* --- Functions --------------------------------------------------------------------------------- */
+/* --- Functions ---------------------------------------------------------------------------------
+ */
 
 /* The base types the engine writes; it gives no variable to locals of other types. */
 static const struct {
@@ -340,7 +348,8 @@ static struct wdx_error *read_function(struct reading *r, Dwarf_Die *die)
 	return err;
 }
 
-/* --- Units ------------------------------------------------------------------------------------- */
+/* --- Units -------------------------------------------------------------------------------------
+ */
 
 /* struct WasmtimeVMContext: its only data member is `memory`. */
 static void read_context(struct reading *r, Dwarf_Die *die)

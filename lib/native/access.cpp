@@ -190,7 +190,8 @@ static void x86_address(wdx_accesses &a, const MCInst &inst, const MCInstrDesc &
 	const MCOperand &base = inst.getOperand(i), &index = inst.getOperand(i + 2);
 	const MCOperand &disp = inst.getOperand(i + 3), &segment = inst.getOperand(i + 4);
 
-	if (!base.isReg() || !index.isReg() || !disp.isImm() || !segment.isReg() || segment.getReg())
+	if (!base.isReg() || !index.isReg() || !disp.isImm() || !segment.isReg() ||
+	    segment.getReg())
 		return;
 	out->base = number_of(a, base.getReg());
 	out->indexed = index.getReg() != 0;
@@ -219,8 +220,8 @@ static void aarch64_address(wdx_accesses &a, const MCInst &inst, wdx_access *out
 	bool plain = starts_with(name, "LDR") || starts_with(name, "LDUR") ||
 		     starts_with(name, "STR") || starts_with(name, "STUR");
 
-	if (!plain || ends_with(name, "pre") || ends_with(name, "post") || inst.getNumOperands() < 3 ||
-	    !inst.getOperand(0).isReg() || !inst.getOperand(1).isReg())
+	if (!plain || ends_with(name, "pre") || ends_with(name, "post") ||
+	    inst.getNumOperands() < 3 || !inst.getOperand(0).isReg() || !inst.getOperand(1).isReg())
 		return;
 	out->base = number_of(a, inst.getOperand(1).getReg());
 	out->indexed = !out->width || !inst.getOperand(2).isImm();
@@ -241,25 +242,52 @@ struct plain_move {
 
 #define READ_MODIFY_WRITE(op)                                                                      \
 	{op "32mr", 4, true}, {op "64mr", 8, true}, {op "32mi", 4, true}, {op "32mi8", 4, true},   \
-	    {op "64mi8", 8, true}, {op "64mi32", 8, true}
+		{op "64mi8", 8, true},                                                             \
+	{                                                                                          \
+		op "64mi32", 8, true                                                               \
+	}
 #define VECTOR(op)                                                                                 \
-	{op "rm", 16, false}, {op "mr", 16, true}, {"V" op "rm", 16, false}, {"V" op "mr", 16, true}
+	{op "rm", 16, false}, {op "mr", 16, true}, {"V" op "rm", 16, false},                       \
+	{                                                                                          \
+		"V" op "mr", 16, true                                                              \
+	}
 #define SCALAR(op, width)                                                                          \
 	{op "rm", width, false}, {op "mr", width, true}, {"V" op "rm", width, false},              \
-	    {"V" op "mr", width, true}
+	{                                                                                          \
+		"V" op "mr", width, true                                                           \
+	}
 #define PLAIN(letter, width)                                                                       \
 	{"LDR" letter "ui", width, false}, {"LDUR" letter "i", width, false},                      \
-	    {"STR" letter "ui", width, true}, {"STUR" letter "i", width, true}
+		{"STR" letter "ui", width, true},                                                  \
+	{                                                                                          \
+		"STUR" letter "i", width, true                                                     \
+	}
 
 static const plain_move moves[] = {
-    {"MOV32rm", 4, false}, {"MOV64rm", 8, false}, {"MOV32mr", 4, true},
-    {"MOV64mr", 8, true},  {"MOV32mi", 4, true},  {"MOV64mi32", 8, true},
-    SCALAR("MOVSS", 4),	   SCALAR("MOVSD", 8),	  VECTOR("MOVUPS"),
-    VECTOR("MOVAPS"),	   VECTOR("MOVUPD"),	  VECTOR("MOVAPD"),
-    VECTOR("MOVDQU"),	   VECTOR("MOVDQA"),	  READ_MODIFY_WRITE("ADD"),
-    READ_MODIFY_WRITE("SUB"), READ_MODIFY_WRITE("AND"), READ_MODIFY_WRITE("OR"),
-    READ_MODIFY_WRITE("XOR"), PLAIN("W", 4),	  PLAIN("X", 8),
-    PLAIN("S", 4),	   PLAIN("D", 8),	  PLAIN("Q", 16),
+	{"MOV32rm", 4, false},
+	{"MOV64rm", 8, false},
+	{"MOV32mr", 4, true},
+	{"MOV64mr", 8, true},
+	{"MOV32mi", 4, true},
+	{"MOV64mi32", 8, true},
+	SCALAR("MOVSS", 4),
+	SCALAR("MOVSD", 8),
+	VECTOR("MOVUPS"),
+	VECTOR("MOVAPS"),
+	VECTOR("MOVUPD"),
+	VECTOR("MOVAPD"),
+	VECTOR("MOVDQU"),
+	VECTOR("MOVDQA"),
+	READ_MODIFY_WRITE("ADD"),
+	READ_MODIFY_WRITE("SUB"),
+	READ_MODIFY_WRITE("AND"),
+	READ_MODIFY_WRITE("OR"),
+	READ_MODIFY_WRITE("XOR"),
+	PLAIN("W", 4),
+	PLAIN("X", 8),
+	PLAIN("S", 4),
+	PLAIN("D", 8),
+	PLAIN("Q", 16),
 };
 
 static int find_move(StringRef name)
@@ -311,7 +339,7 @@ wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n)
 
 	out.base = out.result = -1;
 	out.ok = a->dis->getInstruction(inst, size, ArrayRef<uint8_t>(p, n), 0, nulls()) ==
-		     MCDisassembler::Success &&
+			 MCDisassembler::Success &&
 		 size;
 	out.size = out.ok ? (uint32_t)size : a->align;
 	if (out.ok)

@@ -158,8 +158,7 @@ static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_fun
 
 /* Within the intervals [a, b), all of one block or strays between them: marks the strays, and those
  * that an effect was moved across. */
-static void mark_block(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t block, uint32_t a,
-		       uint32_t b)
+static void mark_block(struct wdx_codeindex *c, uint32_t block, uint32_t a, uint32_t b)
 {
 	struct wdx_interval *iv = c->intervals.data;
 	uint32_t done = 0, ahead = NONE;
@@ -173,7 +172,7 @@ static void mark_block(struct wdx_codeindex *c, const struct wdx_code_func *f, u
 		}
 		if (iv[i].wasm < done)
 			iv[i].flags |= WDX_IV_DISPLACED;
-		if (effect_here(c, f, &iv[i]) && iv[i].wasm > done)
+		if (iv[i].flags & WDX_IV_EFFECT && iv[i].wasm > done)
 			done = iv[i].wasm;
 	}
 	for (uint32_t i = b; i-- > a;) {
@@ -181,7 +180,7 @@ static void mark_block(struct wdx_codeindex *c, const struct wdx_code_func *f, u
 			continue;
 		if (iv[i].wasm > ahead)
 			iv[i].flags |= WDX_IV_DISPLACED;
-		if (effect_here(c, f, &iv[i]) && iv[i].wasm < ahead)
+		if (iv[i].flags & WDX_IV_EFFECT && iv[i].wasm < ahead)
 			ahead = iv[i].wasm;
 	}
 }
@@ -216,7 +215,7 @@ static void mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *
 		}
 		uint32_t block = block_of(c, iv[i].wasm), stop = block_end(c, block, i, end);
 
-		mark_block(c, f, block, i, stop);
+		mark_block(c, block, i, stop);
 		i = stop;
 	}
 }
@@ -240,9 +239,23 @@ static struct wdx_error *add_func(struct wdx_codeindex *c, const struct wdx_map_
 		if (!add_part(c, f->wasm, &c->map->parts.data[m->first_part + i]))
 			return &wdx_nomem;
 	f->n = (uint32_t)c->intervals.len - f->first;
-	if (f->wasm)
-		mark_displaced(c, f);
 	return NULL;
+}
+
+/* An effect may be in several places: a fast and a slow path, a trap out of line.  The first counts:
+ * what follows it may see the effect, what comes before does not. */
+static void mark_effects(struct wdx_codeindex *c, const struct wdx_code_func *f)
+{
+	uint32_t done = NONE;
+
+	for (uint32_t k = f->first; k < f->first + f->n; k++) {
+		struct wdx_interval *iv = &c->intervals.data[c->by_wasm[k]];
+
+		if (iv->wasm == done || !effect_here(c, f, iv))
+			continue;
+		iv->flags |= WDX_IV_EFFECT;
+		done = iv->wasm;
+	}
 }
 
 static int by_key(const void *a, const void *b)
@@ -253,7 +266,7 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Keys of position and number: intervals are numbered in native order, so ties sort by it. */
-static struct wdx_error *sort_intervals(struct wdx_codeindex *c)
+static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 {
 	const struct wdx_code_func *f;
 	size_t n = c->intervals.len;
@@ -271,6 +284,13 @@ static struct wdx_error *sort_intervals(struct wdx_codeindex *c)
 	for (size_t i = 0; i < n; i++)
 		c->by_wasm[i] = (uint32_t)keys[i];
 	free(keys);
+	wdx_vec_each(f, &c->funcs)
+	{
+		if (!f->wasm)
+			continue;
+		mark_effects(c, f);
+		mark_displaced(c, f);
+	}
 	return NULL;
 }
 
@@ -294,7 +314,7 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 		err = add_func(c, m);
 	}
 	if (!err)
-		err = sort_intervals(c);
+		err = sort_and_mark(c);
 	if (err)
 		wdx_code_deinit(c);
 	return err;

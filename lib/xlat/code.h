@@ -19,6 +19,7 @@
 enum wdx_interval_flags {
 	WDX_IV_DISPLACED = 1,
 	WDX_IV_PART = 2, /* the first of its part */
+	WDX_IV_EFFECT = 4, /* the first in native order in which its instruction's effect happens */
 };
 
 struct wdx_interval {

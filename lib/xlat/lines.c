@@ -15,7 +15,8 @@ struct lines {
 	size_t n;
 	size_t at;   /* the row in force in the output; n: none yet */
 	size_t stmt; /* the row that an is_stmt row was made from last; n: none */
-	bool *marked; /* by row: its prologue end or epilogue begin has been used */
+	size_t prologue; /* the row that ends the function's prologue; n: none, or behind it already */
+	bool *marked; /* by row: its epilogue begin has been used */
 };
 
 /* The row in force at a wasm position: the last one at or before it.  Positions mostly ascend, so
@@ -41,20 +42,19 @@ static size_t row_at(const struct lines *l, uint32_t wasm)
 	return lo;
 }
 
-static void emit_row(struct lines *l, uint64_t address, size_t r, bool stop)
+static void emit_row(struct lines *l, uint64_t address, size_t r, uint8_t keep)
 {
 	struct wdx_row row = l->rows[r];
-	uint8_t once = WDX_ROW_PROLOGUE_END | WDX_ROW_EPILOGUE_BEGIN;
 
 	row.address = l->x->text_addr + address;
 	row.op_index = row.isa = 0;
-	row.flags &= (uint8_t)~(WDX_ROW_END_SEQUENCE | WDX_ROW_BASIC_BLOCK);
-	if (!stop || l->marked[r])
-		row.flags &= (uint8_t)~once;
-	if (!stop)
-		row.flags &= (uint8_t)~WDX_ROW_IS_STMT;
-	if (row.flags & once)
+	row.flags &= keep;
+	if (row.flags & WDX_ROW_EPILOGUE_BEGIN && l->marked[r])
+		row.flags &= (uint8_t)~WDX_ROW_EPILOGUE_BEGIN;
+	if (row.flags & WDX_ROW_EPILOGUE_BEGIN)
 		l->marked[r] = true;
+	if (keep & WDX_ROW_PROLOGUE_END)
+		row.flags |= WDX_ROW_PROLOGUE_END;
 	if (row.flags & WDX_ROW_IS_STMT)
 		l->stmt = r;
 	l->at = r;
@@ -62,25 +62,55 @@ static void emit_row(struct lines *l, uint64_t address, size_t r, bool stop)
 	l->x->stats.rows_out++;
 }
 
+/*
+ * Up to the end of the prologue all code belongs to the opening line, for debuggers take the second
+ * row of a function, or the one marked, for the place where its arguments can be read.  The mark
+ * goes to the first stop at or behind the row that has it in the input; a row that both opens the
+ * function and ends its prologue comes out as two.
+ */
+static bool in_prologue(struct lines *l, const struct wdx_interval *iv, size_t r)
+{
+	if (l->prologue == l->n)
+		return false;
+	if (r < l->prologue || iv->flags & WDX_IV_DISPLACED || !(l->rows[r].flags & WDX_ROW_IS_STMT))
+		return true;
+	emit_row(l, iv->lo, r, WDX_ROW_IS_STMT | WDX_ROW_PROLOGUE_END);
+	l->prologue = l->n;
+	return true;
+}
+
+static void emit_interval(struct lines *l, const struct wdx_interval *iv)
+{
+	bool stop = !(iv->flags & WDX_IV_DISPLACED);
+	size_t r = row_at(l, iv->wasm);
+
+	if (in_prologue(l, iv, r) || (r == l->at && (!stop || l->stmt == r)))
+		return;
+	emit_row(l, iv->lo, r, stop ? WDX_ROW_IS_STMT | WDX_ROW_EPILOGUE_BEGIN : 0);
+}
+
 static void emit_part(struct lines *l, const struct wdx_interval *iv, size_t n, size_t opening)
 {
 	struct wdx_row end = {.flags = WDX_ROW_END_SEQUENCE};
 
 	l->at = l->stmt = l->n;
-	if (iv[0].wasm == UINT32_MAX)
-		emit_row(l, iv[0].lo, opening, true);
-	for (size_t i = 0; i < n; i++) {
-		size_t r;
-
-		if (iv[i].wasm == UINT32_MAX)
-			continue;
-		r = row_at(l, iv[i].wasm);
-		if (r == l->at && (iv[i].flags & WDX_IV_DISPLACED || l->stmt == r))
-			continue;
-		emit_row(l, iv[i].lo, r, !(iv[i].flags & WDX_IV_DISPLACED));
-	}
+	if (iv[0].wasm == UINT32_MAX || l->prologue < l->n)
+		emit_row(l, iv[0].lo, opening, WDX_ROW_IS_STMT);
+	for (size_t i = 0; i < n; i++)
+		if (iv[i].wasm != UINT32_MAX)
+			emit_interval(l, &iv[i]);
+	l->prologue = l->n;
 	end.address = l->x->text_addr + iv[n - 1].hi;
 	wdx_emit_row(l->e, &end);
+}
+
+/* The first row of the function's that is marked as the end of its prologue; n: none is. */
+static size_t prologue_row(const struct lines *l, const struct wdx_code_func *f, size_t opening)
+{
+	for (size_t r = opening; r < l->n && l->rows[r].address < f->wasm->end.v; r++)
+		if (l->rows[r].flags & WDX_ROW_PROLOGUE_END)
+			return r;
+	return l->n;
 }
 
 static void emit_function(struct lines *l, const struct wdx_code_func *f)
@@ -88,6 +118,7 @@ static void emit_function(struct lines *l, const struct wdx_code_func *f)
 	const struct wdx_interval *iv = l->x->code.intervals.data + f->first;
 	size_t opening = row_at(l, f->wasm->start.v);
 
+	l->prologue = prologue_row(l, f, opening);
 	for (uint32_t i = 0; i < f->n;) {
 		uint32_t k = i + 1;
 
