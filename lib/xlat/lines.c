@@ -16,7 +16,13 @@ struct lines {
 	size_t at;   /* the row in force in the output; n: none yet */
 	size_t stmt; /* the row that an is_stmt row was made from last; n: none */
 	size_t prologue; /* the row that ends the function's prologue; n: none, or behind it already */
-	bool *marked; /* by row: its epilogue begin has been used */
+	uint8_t *marks; /* by row: enum mark */
+};
+
+enum mark {
+	MARK_PRESENT = 1,  /* has native code that shows its state */
+	MARK_STOP = 2,	   /* is where its statement begins in native code */
+	MARK_EPILOGUE = 4, /* its epilogue begin has been used */
 };
 
 /* The row in force at a wasm position: the last one at or before it.  Positions mostly ascend, so
@@ -42,21 +48,24 @@ static size_t row_at(const struct lines *l, uint32_t wasm)
 	return lo;
 }
 
+/* Emits row r at that address with those of its flags that are in `keep`. */
 static void emit_row(struct lines *l, uint64_t address, size_t r, uint8_t keep)
 {
 	struct wdx_row row = l->rows[r];
 
 	row.address = l->x->text_addr + address;
 	row.op_index = row.isa = 0;
-	row.flags &= keep;
-	if (row.flags & WDX_ROW_EPILOGUE_BEGIN && l->marked[r])
+	row.flags &= keep & (uint8_t)~WDX_ROW_IS_STMT;
+	if (keep & WDX_ROW_IS_STMT && l->marks[r] & MARK_STOP) {
+		row.flags |= WDX_ROW_IS_STMT;
+		l->stmt = r;
+	}
+	if (l->marks[r] & MARK_EPILOGUE)
 		row.flags &= (uint8_t)~WDX_ROW_EPILOGUE_BEGIN;
 	if (row.flags & WDX_ROW_EPILOGUE_BEGIN)
-		l->marked[r] = true;
+		l->marks[r] |= MARK_EPILOGUE;
 	if (keep & WDX_ROW_PROLOGUE_END)
 		row.flags |= WDX_ROW_PROLOGUE_END;
-	if (row.flags & WDX_ROW_IS_STMT)
-		l->stmt = r;
 	l->at = r;
 	wdx_emit_row(l->e, &row);
 	l->x->stats.rows_out++;
@@ -72,7 +81,7 @@ static bool in_prologue(struct lines *l, const struct wdx_interval *iv, size_t r
 {
 	if (l->prologue == l->n)
 		return false;
-	if (r < l->prologue || iv->flags & WDX_IV_DISPLACED || !(l->rows[r].flags & WDX_ROW_IS_STMT))
+	if (r < l->prologue || iv->flags & WDX_IV_DISPLACED || !(l->marks[r] & MARK_STOP))
 		return true;
 	emit_row(l, iv->lo, r, WDX_ROW_IS_STMT | WDX_ROW_PROLOGUE_END);
 	l->prologue = l->n;
@@ -113,11 +122,38 @@ static size_t prologue_row(const struct lines *l, const struct wdx_code_func *f,
 	return l->n;
 }
 
+/*
+ * Where statements begin in native code.  A row of the input that is a statement may have none: a
+ * load that was forwarded, an address folded into its use.  Then the statement begins with the first
+ * row behind it that has code, up to the next statement, as long as the line is the same.
+ */
+static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t opening)
+{
+	const struct wdx_interval *iv = l->x->code.intervals.data + f->first;
+	size_t end = opening;
+
+	for (uint32_t i = 0; i < f->n; i++)
+		if (iv[i].wasm != UINT32_MAX && !(iv[i].flags & WDX_IV_DISPLACED))
+			l->marks[row_at(l, iv[i].wasm)] |= MARK_PRESENT;
+	l->marks[opening] |= MARK_STOP;
+	while (end < l->n && l->rows[end].address < f->wasm->end.v)
+		end++;
+	for (size_t r = opening, leader = l->n; r < end; r++) {
+		if (l->rows[r].flags & WDX_ROW_IS_STMT)
+			leader = r;
+		if (leader == l->n || !(l->marks[r] & MARK_PRESENT) || l->rows[r].line != l->rows[leader].line)
+			continue;
+		l->marks[r] |= MARK_STOP;
+		leader = l->n;
+	}
+}
+
 static void emit_function(struct lines *l, const struct wdx_code_func *f)
 {
 	const struct wdx_interval *iv = l->x->code.intervals.data + f->first;
 	size_t opening = row_at(l, f->wasm->start.v);
 
+	mark_stops(l, f, opening);
 	l->prologue = prologue_row(l, f, opening);
 	for (uint32_t i = 0; i < f->n;) {
 		uint32_t k = i + 1;
@@ -157,8 +193,8 @@ enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_lin
 	size_t first = 0;
 
 	(void)c;
-	l.marked = calloc(t->nrows + 1, sizeof(*l.marked));
-	if (!l.marked) {
+	l.marks = calloc(t->nrows + 1, sizeof(*l.marks));
+	if (!l.marks) {
 		wdx_emit_fail(e, "out of memory");
 		return WDX_FAIL;
 	}
@@ -169,11 +205,12 @@ enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_lin
 			continue;
 		l.rows = t->rows + first;
 		l.n = i - first;
-		memset(l.marked, 0, l.n * sizeof(*l.marked));
+		memset(l.marks, 0, l.n * sizeof(*l.marks));
+		l.at = l.n;
 		if (l.n)
 			emit_sequence(&l, t->rows[i].address);
 		first = i + 1;
 	}
-	free(l.marked);
+	free(l.marks);
 	return WDX_DONE;
 }
