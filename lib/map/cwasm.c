@@ -140,6 +140,8 @@ static struct wdx_error *read_all(struct wdx_cwasm *c, struct wdx_target **targe
 	if (!err)
 		err = wdx_cwasm_vars(c);
 	if (!err)
+		err = wdx_cwasm_drop_shared(c);
+	if (!err)
 		err = read_calls(c);
 	if (!err)
 		err = wdx_cwasm_cells(c);

@@ -87,4 +87,7 @@ struct wdx_error *wdx_cwasm_place(const struct wdx_cwasm *c, const uint8_t *expr
 /* cwasm_cells.c.  Memories and globals, learnt from the code. */
 struct wdx_error *wdx_cwasm_cells(struct wdx_cwasm *c);
 
+/* cwasm_shared.c.  Drops the claims of several locals to one place at once; counted as faults. */
+struct wdx_error *wdx_cwasm_drop_shared(struct wdx_cwasm *c);
+
 #endif

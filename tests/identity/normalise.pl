@@ -15,7 +15,7 @@ no warnings 'portable';
 
 my $dump = $ENV{DWARFDUMP} || 'llvm-dwarfdump-19';
 my $file = shift or die "usage: normalise.pl FILE\n";
-my (%ordinal, @addr, $base);
+my (%ordinal, %addr, $base);
 my $in = 4;
 
 sub dump_of { open(my $f, '-|', "$dump @_ '$file' 2>/dev/null") or die; return $f }
@@ -25,13 +25,17 @@ my ($at, $n) = (0, 0);
 my $f = dump_of('--debug-addr');
 while (<$f>) {
 	if (/^Address table header: .*addr_size = 0x0(\d)/) { $at += 8; $in = $1 + 0 }
-	elsif (/^0x([0-9a-f]+)$/ && $in) { $addr[$at / 4] = hex $1; $at += $in }
+	elsif (/^0x([0-9a-f]+)$/) { $addr{$at} = hex $1; $at += $in }
 }
 close $f;
 
 # references by ordinal
 $f = dump_of('--debug-info');
-my @info = <$f>;
+my @info;
+while (<$f>) {
+	last if /^\.debug_info\.dwo contents/; # not the pass's business
+	push @info, $_;
+}
 close $f;
 for (@info) { $ordinal{hex $1} = ++$n if /^0x([0-9a-f]+): +DW_TAG/ }
 
@@ -40,7 +44,7 @@ sub dead { return $_[0] >= ($in == 4 ? 0xfffffffe : ~1) }
 sub ref_to { my $o = $ordinal{hex $_[0]}; return defined $o ? "#$o" : "0x$_[0]" }
 sub address
 {
-	my $v = defined $base ? $addr[$base / 4 + hex $_[0]] : undef;
+	my $v = defined $base ? $addr{$base + $in * hex $_[0]} : undef;
 	return defined $v ? sprintf('0x%x', $v) : "?$_[0]";
 }
 
@@ -80,20 +84,28 @@ sub attr
 		return "= $v";
 	}
 	return "= $v" if $v =~ /^"/;
+	return '= 1' if $v eq 'true';
+	return "= $v" if $v =~ s/^<0x0*/<0x/;
 	return '= ' . ref_to($1) . ($2 // '')
-		if $v =~ /^0x([0-9a-f]{8})( ".*)?$/ && ($2 || $name !~ $constant && $ordinal{hex $1});
+		if $v =~ /^0x((?:[0-9a-f]{8}){1,2})( ".*)?$/ && ($2 || $name !~ $constant && $ordinal{hex $1});
 	return '= ' . number($v) if $v =~ /^-?(0x)?[0-9a-f]+$/;
 	return '= ' . expr($v);
 }
 
-for (my $i = 0; $i < @info; $i++) {
-	local $_ = $info[$i];
+my ($dead_at, $depth) = (0, 0); # how deep the dead function in work stands; 0: none
+for (@info) {
 	chomp;
-	if (/^0x[0-9a-f]+:( +)(DW_TAG_\w+)/) { print "$1$2\n"; next }
+	if (/^0x[0-9a-f]+:( +)(DW_TAG_\w+)/) {
+		$depth = length $1;
+		$dead_at = 0 if $depth <= $dead_at;
+		print "$1$2\n";
+		next;
+	}
 	if (/^\s+DW_AT_(\w+)\t\((.*)/s) {
 		my ($name, $v) = ($1, $2);
 		$base = hex $1 if $name eq 'addr_base' && $v =~ /0x([0-9a-f]+)/;
 		next if $drop{$name};
+		$dead_at = $depth if $name eq 'low_pc' && $depth > 1 && !$dead_at && $v =~ /^dead code/;
 		$name = 'macros' if $name =~ /^(macro_info|GNU_macros)$/;
 		$v = 'somewhere' if $name =~ /^(stmt_list|macros)$/;
 		print "  $name ", attr($name, $v), "\n";
@@ -103,7 +115,7 @@ for (my $i = 0; $i < @info; $i++) {
 		my ($lo, $hi, $x) = (hex $1, hex $2, defined $4 ? expr($4) : '');
 		# brackets close behind the last one, which may have been left out
 		$x =~ s/\)$// if ($x =~ tr/)//) > ($x =~ tr/(//);
-		printf "    [%x, %x) %s\n", $lo, $hi, $x unless $lo >= $hi || dead($lo);
+		printf "    [%x, %x) %s\n", $lo, $hi, $x unless $dead_at || $lo >= $hi || dead($lo);
 		next;
 	}
 	if (/^0x[0-9a-f]+: (\w+ Unit): .*version = 0x000(\d), (?:unit_type = (\w+), )?.*addr_size = (\w+)/) {
@@ -117,22 +129,27 @@ for (my $i = 0; $i < @info; $i++) {
 }
 undef @info;
 
-my @sequence;
+my ($header, @sequence) = ('');
 $f = dump_of('--debug-line');
 while (<$f>) {
-	if (/^0x([0-9a-f]{16}) (.*)/) {
-		push @sequence, $_;
-		if (/end_sequence/) {
-			my $lo = hex $1 if $sequence[0] =~ /^0x([0-9a-f]+)/;
-			print @sequence unless dead($lo);
-			@sequence = ();
+	if (/^0x([0-9a-f]{16}) /) {
+		my $end = /end_sequence/;
+
+		# of a row that ends a sequence only the address counts
+		push @sequence, $end ? "0x$1 end_sequence\n" : $_;
+		next unless $end;
+		if ($sequence[0] =~ /^0x([0-9a-f]+)/ && !dead(hex $1)) {
+			print $header, @sequence;
+			$header = '';
 		}
+		@sequence = ();
 		next;
 	}
-	next if /^debug_line\[|_length: |line_(base|range): |opcode_base: |standard_opcode|^Address|^---|file format/;
+	$header = '' if /^debug_line\[/; # a table without live rows
+	next if /^debug_line\[|_length: |line_(base|range): |opcode_base: |standard_opcode|^Address|^---|file format|^\s*$/;
 	s/^( *version: )[23]/${1}4/;
 	s/\.debug_line_str\[0x[0-9a-f]+\] = //;
-	print;
+	$header .= $_;
 }
 close $f;
 
