@@ -38,6 +38,8 @@ static struct wdx_error *scan_body(struct wdx_codeindex *c, const struct wdx_was
 			set_bit(c->controls, insn.pos.v);
 		if (insn.flags & WDX_INSN_CALL)
 			set_bit(c->calls, insn.pos.v);
+		if (insn.flags & WDX_INSN_MEMWRITE)
+			set_bit(c->stores, insn.pos.v);
 	}
 	return it.err;
 }
@@ -53,8 +55,9 @@ static struct wdx_error *scan_module(struct wdx_codeindex *c)
 	c->effects = calloc(n, sizeof(uint64_t));
 	c->controls = calloc(n, sizeof(uint64_t));
 	c->calls = calloc(n, sizeof(uint64_t));
+	c->stores = calloc(n, sizeof(uint64_t));
 	c->control_ranks = calloc(n, sizeof(uint32_t));
-	if (!c->starts || !c->effects || !c->controls || !c->calls || !c->control_ranks)
+	if (!c->starts || !c->effects || !c->controls || !c->calls || !c->stores || !c->control_ranks)
 		return &wdx_nomem;
 	wdx_vec_each(f, &c->module->funcs)
 	{
@@ -258,6 +261,40 @@ static void mark_effects(struct wdx_codeindex *c, const struct wdx_code_func *f)
 	}
 }
 
+/* The first set bit in [at, end), or end. */
+static uint32_t next_bit(const uint64_t *bits, uint32_t at, uint32_t end)
+{
+	while (at < end) {
+		uint64_t word = bits[at / 64] >> (at % 64);
+
+		if (word) {
+			at += (uint32_t)__builtin_ctzll(word);
+			return at < end ? at : end;
+		}
+		at = (at / 64 + 1) * 64;
+	}
+	return end;
+}
+
+/* A store that has no code was dropped because another one in its block makes it needless: until
+ * the block ends memory may lack it. */
+static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
+{
+	uint32_t end = f->wasm->end.v, k = f->first, last = f->first + f->n;
+
+	for (uint32_t at = next_bit(c->stores, f->wasm->code.v, end); at < end;
+	     at = next_bit(c->stores, at + 1, end)) {
+		while (k < last && c->intervals.data[c->by_wasm[k]].wasm < at)
+			k++;
+		if (k < last && c->intervals.data[c->by_wasm[k]].wasm == at)
+			continue;
+		uint32_t stop = next_bit(c->controls, at, end);
+
+		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop; i++)
+			c->intervals.data[c->by_wasm[i]].flags |= WDX_IV_STALE;
+	}
+}
+
 static int by_key(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -290,6 +327,7 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 			continue;
 		mark_effects(c, f);
 		mark_displaced(c, f);
+		mark_stale(c, f);
 	}
 	return NULL;
 }
@@ -331,6 +369,7 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	free(c->effects);
 	free(c->controls);
 	free(c->calls);
+	free(c->stores);
 	free(c->control_ranks);
 	memset(c, 0, sizeof(*c));
 }
@@ -400,33 +439,33 @@ static bool add_range(struct wdx_ranges *out, size_t first, uint32_t lo, uint32_
 	return r;
 }
 
-static bool in_range(const struct wdx_interval *iv, uint64_t lo, uint64_t hi, bool exact)
+static bool in_range(const struct wdx_interval *iv, uint64_t lo, uint64_t hi, unsigned avoid)
 {
 	return iv->wasm != NONE && iv->wasm >= lo && iv->wasm < hi &&
-	       !(exact && iv->flags & WDX_IV_DISPLACED);
+	       !(iv->flags & avoid);
 }
 
 /* An interval without position between two that belong to the range. */
 static bool bracketed(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t i, uint64_t lo,
-		      uint64_t hi, bool exact)
+		      uint64_t hi, unsigned avoid)
 {
 	const struct wdx_interval *iv = c->intervals.data;
 
 	return iv[i].wasm == NONE && i > f->first && i + 1 < f->first + f->n &&
 	       !(iv[i].flags & WDX_IV_PART) && !(iv[i + 1].flags & WDX_IV_PART) &&
-	       in_range(&iv[i - 1], lo, hi, exact) && in_range(&iv[i + 1], lo, hi, exact);
+	       in_range(&iv[i - 1], lo, hi, avoid) && in_range(&iv[i + 1], lo, hi, avoid);
 }
 
 /* In native order over all of the function: for ranges that hold much of it. */
 static bool map_by_scan(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
-			uint64_t hi, bool exact, struct wdx_ranges *out)
+			uint64_t hi, unsigned avoid, struct wdx_ranges *out)
 {
 	size_t first = out->len;
 
 	for (uint32_t i = f->first; i < f->first + f->n; i++) {
 		const struct wdx_interval *iv = &c->intervals.data[i];
 
-		if (!in_range(iv, lo, hi, exact) && !bracketed(c, f, i, lo, hi, exact))
+		if (!in_range(iv, lo, hi, avoid) && !bracketed(c, f, i, lo, hi, avoid))
 			continue;
 		if (!add_range(out, first, iv->lo, iv->hi))
 			return false;
@@ -443,7 +482,7 @@ static int by_number(const void *a, const void *b)
 
 /* From the intervals in wasm order: for small ranges in large functions. */
 static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a, uint32_t b,
-			 uint64_t lo, uint64_t hi, bool exact, struct wdx_ranges *out)
+			 uint64_t lo, uint64_t hi, unsigned avoid, struct wdx_ranges *out)
 {
 	const struct wdx_interval *iv = c->intervals.data;
 	size_t first = out->len;
@@ -456,11 +495,11 @@ static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f,
 	for (uint32_t k = 0; k < b - a; k++) {
 		uint32_t i = c->scratch.data[k];
 
-		if (exact && iv[i].flags & WDX_IV_DISPLACED)
+		if (iv[i].flags & avoid)
 			continue;
 		if (!add_range(out, first, iv[i].lo, iv[i].hi))
 			return false;
-		if (i + 1 < f->first + f->n && bracketed(c, f, i + 1, lo, hi, exact) &&
+		if (i + 1 < f->first + f->n && bracketed(c, f, i + 1, lo, hi, avoid) &&
 		    !add_range(out, first, iv[i + 1].lo, iv[i + 1].hi))
 			return false;
 	}
@@ -468,15 +507,15 @@ static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f,
 }
 
 bool wdx_code_map(struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
-		  bool exact, struct wdx_ranges *out)
+		  unsigned avoid, struct wdx_ranges *out)
 {
 	uint32_t a = lower_bound(c, f, clamp(lo)), b = lower_bound(c, f, clamp(hi));
 
 	if (a >= b)
 		return true;
 	if (b - a > f->n / 8)
-		return map_by_scan(c, f, lo, hi, exact, out);
-	return map_by_index(c, f, a, b, lo, hi, exact, out);
+		return map_by_scan(c, f, lo, hi, avoid, out);
+	return map_by_index(c, f, a, b, lo, hi, avoid, out);
 }
 
 static int by_lo(const void *a, const void *b)

@@ -7,6 +7,8 @@
  * only when both neighbours do.  An interval is displaced when the compiler moved it past an effect
  * (store, call, global write) or into another block's code: what its position claims is not the
  * state of the machine there.  Only what does not depend on that state holds over such intervals.
+ * It is stale where a store before it, in its block, has no code: compilers drop stores that a later
+ * one overwrites.
  */
 #ifndef WDX_XLAT_CODE_H
 #define WDX_XLAT_CODE_H
@@ -19,6 +21,7 @@
 enum wdx_interval_flags {
 	WDX_IV_DISPLACED = 1,
 	WDX_IV_PART = 2, /* the first of its part */
+	WDX_IV_STALE = 8,  /* linear memory may lack a store that wasm has made by then */
 	WDX_IV_EFFECT = 4, /* the first in native order in which its instruction's effect happens */
 };
 
@@ -43,7 +46,7 @@ struct wdx_codeindex {
 						the same indices as its intervals, those without
 						position last */
 	uint32_t *of_func;		     /* defined wasm function -> funcs, UINT32_MAX: no code */
-	uint64_t *starts, *effects, *controls, *calls; /* a bit per byte of the code section */
+	uint64_t *starts, *effects, *controls, *calls, *stores; /* a bit per byte of the code section */
 	uint32_t *control_ranks;
 	WDX_VEC(uint32_t) scratch;
 };
@@ -61,10 +64,10 @@ bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 /* The first native address that shows exactly that position; UINT32_MAX: none does. */
 uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm);
 
-/* Appends the native ranges of wasm range [lo, hi), sorted and merged among themselves.  `exact`
- * leaves displaced intervals out.  false: memory is out. */
+/* Appends the native ranges of wasm range [lo, hi), sorted and merged among themselves, without
+ * intervals that have a flag of `avoid`.  false: memory is out. */
 bool wdx_code_map(struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
-		  bool exact, struct wdx_ranges *out);
+		  unsigned avoid, struct wdx_ranges *out);
 
 /* Sorts and merges out->data[first..]. */
 void wdx_ranges_merge(struct wdx_ranges *r, size_t first);

@@ -122,6 +122,14 @@ static bool emit_pcs(struct wdx_xlat *x, struct wdx_emit *e, const struct wdx_ra
 	return true;
 }
 
+static bool map_body(struct wdx_xlat *x, unsigned avoid, struct wdx_ranges *out)
+{
+	const struct wdx_wasm_func *f = x->func->wasm;
+
+	out->len = 0;
+	return wdx_code_map(&x->code, x->func, f->start.v, f->end.v, avoid, out);
+}
+
 static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor *c,
 				     const struct wdx_range *r, struct wdx_emit *e)
 {
@@ -135,8 +143,8 @@ static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor
 	if (!push_scope(x, c->depth) || !add_parts(x, x->func, &x->scope_ranges))
 		return out_of_memory(e);
 	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
-	x->body.len = 0;
-	if (!wdx_code_map(&x->code, x->func, x->func->wasm->start.v, x->func->wasm->end.v, true, &x->body))
+	if (!map_body(x, WDX_IV_DISPLACED, &x->body) ||
+	    !map_body(x, WDX_IV_DISPLACED | WDX_IV_STALE, &x->memory))
 		return out_of_memory(e);
 	native = wdx_xlat_scope(x, &n);
 	return emit_pcs(x, e, native, n) ? WDX_DONE : out_of_memory(e);
@@ -151,7 +159,7 @@ static enum wdx_verdict block_pcs(struct wdx_xlat *x, const struct wdx_cursor *c
 	if (!f || !push_scope(x, c->depth))
 		return f ? out_of_memory(e) : WDX_DONE;
 	for (size_t i = 0; i < n; i++)
-		if (!wdx_code_map(&x->code, f, r[i].lo, r[i].hi, false, &x->scope_ranges))
+		if (!wdx_code_map(&x->code, f, r[i].lo, r[i].hi, 0, &x->scope_ranges))
 			return out_of_memory(e);
 	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
 	native = wdx_xlat_scope(x, &n);
@@ -480,6 +488,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_vec_free(&x->scopes);
 	wdx_vec_free(&x->scope_ranges);
 	wdx_vec_free(&x->body);
+	wdx_vec_free(&x->memory);
 	wdx_vec_free(&x->frame_ranges);
 	wdx_vec_free(&x->ranges);
 	wdx_vec_free(&x->locs);

@@ -248,14 +248,18 @@ static bool copy_ranges(struct wdx_ranges *out, const struct wdx_range *r, size_
 	return true;
 }
 
-/* The native ranges where the wasm DWARF says that the entry holds, to x->ranges.  false: memory is
- * out. */
+/* The native ranges where the wasm DWARF says that the entry holds and the state that it reads is
+ * known, to x->ranges.  false: memory is out. */
 static bool native_ranges(struct wdx_xlat *x, const struct wdx_loc *l)
 {
+	bool memory = x->xexpr.reads_memory || x->xexpr.uses_frame;
+	const struct wdx_ranges *all = memory ? &x->memory : &x->body;
+
 	if (l->whole)
-		return copy_ranges(&x->ranges, x->body.data, x->body.len);
+		return copy_ranges(&x->ranges, all->data, all->len);
 	x->ranges.len = 0;
-	return wdx_code_map(&x->code, x->func, l->lo, l->hi, true, &x->ranges);
+	return wdx_code_map(&x->code, x->func, l->lo, l->hi,
+			    WDX_IV_DISPLACED | (memory ? WDX_IV_STALE : 0), &x->ranges);
 }
 
 /* Cuts x->ranges down to others; all are sorted.  false: memory is out. */

@@ -39,6 +39,7 @@ struct wdx_xlat {
 	WDX_VEC(struct wdx_scope) scopes;
 	struct wdx_ranges scope_ranges;
 	struct wdx_ranges body; /* all of the function but displaced code: where its state is known */
+	struct wdx_ranges memory; /* of these where linear memory is known, too */
 	struct wdx_ranges frame_ranges; /* where the function's frame base is known */
 
 	/* scratch */

@@ -133,10 +133,11 @@ my ($header, @sequence) = ('');
 $f = dump_of('--debug-line');
 while (<$f>) {
 	if (/^0x([0-9a-f]{16}) /) {
+		my $at = $1;
 		my $end = /end_sequence/;
 
 		# of a row that ends a sequence only the address counts
-		push @sequence, $end ? "0x$1 end_sequence\n" : $_;
+		push @sequence, $end ? "0x$at end_sequence\n" : $_;
 		next unless $end;
 		if ($sequence[0] =~ /^0x([0-9a-f]+)/ && !dead(hex $1)) {
 			print $header, @sequence;
@@ -146,7 +147,7 @@ while (<$f>) {
 		next;
 	}
 	$header = '' if /^debug_line\[/; # a table without live rows
-	next if /^debug_line\[|_length: |line_(base|range): |opcode_base: |standard_opcode|^Address|^---|file format|^\s*$/;
+	next if /^debug_line\[|_length: |line_(base|range): |opcode_base: |max_ops_per_inst: |standard_opcode|^Address|^---|file format|^\s*$/;
 	s/^( *version: )[23]/${1}4/;
 	s/\.debug_line_str\[0x[0-9a-f]+\] = //;
 	$header .= $_;

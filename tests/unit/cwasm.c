@@ -14,15 +14,15 @@
 /* Two functions without parameters, f and "g h"; f has an i32 called x.  Offsets in the file: body
  * of f 0x1a, its instructions 0x1d 0x1f 0x21; body of "g h" 0x23, its instruction 0x24. */
 static const uint8_t module[] = {
-	0,   'a',  's', 'm', 1,	 0,    0,    0,			/* magic, version */
-	1,   4,	   1,	0x60, 0, 0,				/* type () -> () */
-	3,   3,	   2,	0,    0,				/* functions */
-	10,  12,   2,						/* code */
-	7,   1,	   1,	0x7f, 0x41, 0, 0x21, 0, 0x0b,		/* f: i32.const, local.set, end */
-	2,   0,	   0x0b,					/* "g h": end */
-	0,   23,   4,	'n', 'a', 'm', 'e',			/* name section */
-	1,   8,	   2,	0, 1, 'f', 1, 3, 'g', ' ', 'h',		/* functions */
-	2,   6,	   1,	0, 1, 0, 1, 'x',			/* locals */
+	0,  'a', 's',  'm',  1,	   0,	0,    0,	 /* magic, version */
+	1,  4,	 1,    0x60, 0,	   0,			 /* type () -> () */
+	3,  3,	 2,    0,    0,				 /* functions */
+	10, 13,	 2,					 /* code */
+	8,  1,	 1,    0x7f, 0x41, 0,	0x21, 0,   0x0b, /* f: i32.const, local.set, end */
+	2,  0,	 0x0b,					 /* "g h": end */
+	0,  24,	 4,    'n',  'a',  'm', 'e',		 /* name section */
+	1,  9,	 2,    0,    1,	   'f', 1,    3,   'g',	 ' ', 'h', /* functions */
+	2,  6,	 1,    0,    1,	   0,	1,    'x',		   /* locals */
 };
 
 enum { TEXT = 0x40, CODE_F = 0x10, CODE_G = 0x20 }; /* file offset of .text; functions in it */
@@ -32,7 +32,6 @@ struct spec {
 	const char *symbols[3];
 	const uint8_t *map, *eh;
 	size_t nmap, neh;
-	unsigned eh_at;
 };
 
 static struct wdx_buf image;
@@ -74,6 +73,7 @@ static void make(const struct spec *s)
 	struct wdx_buf headers = {0}, names = {0}, syms = {0}, strings = {0};
 	static const char engine[] = "\0\00650.9.9\030x86_64-unknown-linux-gnu";
 	Elf64_Ehdr eh = {.e_type = ET_REL, .e_version = 1, .e_ehsize = sizeof(eh)};
+	Elf64_Shdr last = {.sh_type = SHT_STRTAB, .sh_addralign = 1};
 	uint8_t text[TEXT];
 
 	memset(text, 0x90, sizeof(text));
@@ -88,20 +88,14 @@ static void make(const struct spec *s)
 	section(&headers, &names, ".wasmtime.addrmap", SHT_PROGBITS, 0, s->map, s->nmap);
 	if (s->neh)
 		section(&headers, &names, ".eh_frame", SHT_PROGBITS, 0, s->eh, s->neh);
-	wdx_buf_str(&names, ".shstrtab");
-	names.len -= sizeof(".shstrtab");
-	eh.e_shstrndx = (uint16_t)(headers.len / sizeof(Elf64_Shdr));
 	/* The name is in the section that it names. */
-	wdx_buf_bytes(&names, ".shstrtab", sizeof(".shstrtab"));
-	{
-		size_t at = names.len - sizeof(".shstrtab");
-		Elf64_Shdr sh = {.sh_name = (uint32_t)at, .sh_type = SHT_STRTAB, .sh_addralign = 1};
-
-		sh.sh_offset = image.len;
-		sh.sh_size = names.len;
-		wdx_buf_bytes(&image, names.data, names.len);
-		wdx_buf_bytes(&headers, &sh, sizeof(sh));
-	}
+	eh.e_shstrndx = (uint16_t)(headers.len / sizeof(Elf64_Shdr));
+	last.sh_name = (uint32_t)names.len;
+	wdx_buf_str(&names, ".shstrtab");
+	last.sh_offset = image.len;
+	last.sh_size = names.len;
+	wdx_buf_bytes(&image, names.data, names.len);
+	wdx_buf_bytes(&headers, &last, sizeof(last));
 	wdx_buf_align(&image, 8);
 	memcpy(eh.e_ident, ELFMAG, SELFMAG);
 	eh.e_ident[EI_CLASS] = ELFCLASS64;
@@ -121,22 +115,23 @@ static void make(const struct spec *s)
 	wdx_buf_deinit(&strings);
 }
 
-/* --- Address maps ------------------------------------------------------------------------------ */
+/* --- Address maps ------------------------------------------------------------------------------
+ */
 
 #define U32(v) (v) & 0xff, (v) >> 8 & 0xff, (v) >> 16 & 0xff, (v) >> 24 & 0xff
 
 /* f: none at 0x10, declaration at 0x12, local.set at 0x14; "g h": end at 0x20. */
 static const uint8_t arrays[] = {U32(5u),    U32(0x10u), U32(0x12u), U32(0x14u),
-				 U32(0x20u), U32(0x22u), U32(~0u),   U32(0x1bu),
-				 U32(0x1fu), U32(0x24u), U32(~0u)};
+				 U32(0x20u), U32(0x22u), U32(~0u),   U32(0x18u),
+				 U32(0x1cu), U32(0x21u), U32(~0u)};
 static const uint8_t blocks[] = {
-	U32(5u), U32(1u), U32(0x10u), U32(0u),
-	0 << 1 | 1, 2 << 1, 0x1b, 2 << 1, 4, 12 << 1, 5, 2 << 1 | 1,
+	U32(5u), U32(1u), U32(0x10u), U32(0u), 0 << 1 | 1, 2 << 1,
+	0x18,	 2 << 1,  4,	      12 << 1, 5,	   2 << 1 | 1,
 };
 /* As long as two pairs of the first layout would be. */
-static const uint8_t small[] = {U32(2u), U32(1u), U32(0x10u), U32(0u), 1, 4 << 1, 0x9d, 0x00};
+static const uint8_t small[] = {U32(2u), U32(1u), U32(0x10u), U32(0u), 1, 4 << 1, 0x9a, 0x00};
 static const uint8_t unsorted[] = {U32(2u), U32(0x14u), U32(0x10u), U32(~0u), U32(~0u)};
-static const uint8_t foreign[] = {U32(1u), U32(0x10u), U32(0x24u)};
+static const uint8_t foreign[] = {U32(1u), U32(0x10u), U32(0x21u)};
 
 static const struct spec good = {.machine = EM_X86_64,
 				 .flags = 1,
@@ -177,8 +172,8 @@ static void test_pairs(void)
 {
 	static const struct wdx_map_pair want[] = {{0x10, UINT32_MAX},
 						   {0x12, UINT32_MAX},
-						   {0x14, 0x1f - 0x19},
-						   {0x20, 0x24 - 0x19},
+						   {0x14, 0x1c - 0x15},
+						   {0x20, 0x21 - 0x15},
 						   {0x22, UINT32_MAX}};
 	struct spec s = good;
 	struct wdx_target *t;
@@ -209,7 +204,7 @@ static void test_pairs(void)
 
 static void test_small_map(void)
 {
-	static const struct wdx_map_pair want[] = {{0x10, UINT32_MAX}, {0x14, 0x1d - 0x19}};
+	static const struct wdx_map_pair want[] = {{0x10, UINT32_MAX}, {0x14, 0x1a - 0x15}};
 	struct spec s = good;
 	struct wdx_target *t;
 	struct wdx_map map;
@@ -257,11 +252,13 @@ static void test_errors(void)
 	expect_error(&s, "cut short");
 }
 
-/* --- Unwind tables ----------------------------------------------------------------------------- */
+/* --- Unwind tables -----------------------------------------------------------------------------
+ */
 
 /* A CIE "zR" with pc-relative addresses and an FDE for [0x10, 0x18) that runs `insns`.  The section
  * stands at text offset `at`. */
-static void make_eh(struct wdx_buf *b, unsigned machine, uint64_t at, const uint8_t *insns, size_t n)
+static void make_eh(struct wdx_buf *b, unsigned machine, uint64_t at, const uint8_t *insns,
+		    size_t n)
 {
 	bool x86 = machine == EM_X86_64;
 	size_t fde;
@@ -332,12 +329,35 @@ static bool has_rule(const struct wdx_map *m, size_t row, unsigned reg, unsigned
 static void test_rows(void)
 {
 	static const uint8_t insns[] = {
-		DW_CFA_offset | 16, 1, DW_CFA_advance_loc | 1, DW_CFA_remember_state,
-		DW_CFA_def_cfa_offset, 16, DW_CFA_offset_extended_sf, 6, 2, DW_CFA_advance_loc1, 1,
-		DW_CFA_def_cfa_expression, 2, DW_OP_breg6, 8, DW_CFA_GNU_args_size, 8,
-		DW_CFA_val_offset, 3, 1, DW_CFA_advance_loc | 1, DW_CFA_restore_state,
-		DW_CFA_same_value, 12, DW_CFA_advance_loc | 1, DW_CFA_restore | 12,
-		DW_CFA_advance_loc | 4, DW_CFA_def_cfa_offset, 99 /* behind the end */,
+		DW_CFA_offset | 16,
+		1,
+		DW_CFA_advance_loc | 1,
+		DW_CFA_remember_state,
+		DW_CFA_def_cfa_offset,
+		16,
+		DW_CFA_offset_extended_sf,
+		6,
+		2,
+		DW_CFA_advance_loc1,
+		1,
+		DW_CFA_def_cfa_expression,
+		2,
+		DW_OP_breg6,
+		8,
+		DW_CFA_GNU_args_size,
+		8,
+		DW_CFA_val_offset,
+		3,
+		1,
+		DW_CFA_advance_loc | 1,
+		DW_CFA_restore_state,
+		DW_CFA_same_value,
+		12,
+		DW_CFA_advance_loc | 1,
+		DW_CFA_restore | 12,
+		DW_CFA_advance_loc | 4,
+		DW_CFA_def_cfa_offset,
+		99 /* behind the end */,
 	};
 	struct wdx_target *t;
 	struct wdx_map map;
@@ -374,7 +394,8 @@ static void test_signed_return(void)
 	static const uint8_t insns[] = {DW_CFA_AARCH64_negate_ra_state, DW_CFA_advance_loc | 1,
 					DW_CFA_offset | 30, 1};
 	static const uint8_t want[] = {DW_OP_consts, 0x78, DW_OP_plus, DW_OP_deref, DW_OP_const8u,
-				       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, DW_OP_and};
+				       0xff,	     0xff, 0xff,       0xff,	    0xff,
+				       0xff,	     0,	   0,	       DW_OP_and};
 	const struct wdx_rule *r;
 	struct wdx_target *t;
 	struct wdx_map map;
@@ -401,7 +422,8 @@ static void test_bad_rows(void)
 	struct wdx_map map;
 	struct wdx_error *err = import_eh(EM_X86_64, insns, sizeof(insns), &map, &t);
 
-	ok(!err && !map.rows.len && map.faults == 1, "a table that is not understood gives no rows");
+	ok(!err && !map.rows.len && map.faults == 1,
+	   "a table that is not understood gives no rows");
 	if (!err) {
 		wdx_map_deinit(&map);
 		wdx_target_destroy(t);
@@ -409,7 +431,8 @@ static void test_bad_rows(void)
 	wdx_error_destroy(err);
 }
 
-/* --- Hostile images ---------------------------------------------------------------------------- */
+/* --- Hostile images ----------------------------------------------------------------------------
+ */
 
 static void read_hostile(const uint8_t *data, size_t size, void *arg)
 {
@@ -448,8 +471,10 @@ int main(void)
 {
 	struct wdx_error *err = wdx_wasm_init(&wasm, module, sizeof(module));
 
-	if (!ok(!err, "module: %s", err ? wdx_error_message(err) : "read"))
+	if (!ok(!err, "module: %s", err ? wdx_error_message(err) : "read")) {
+		wdx_error_destroy(err);
 		return done();
+	}
 	test_pairs();
 	test_small_map();
 	test_errors();
