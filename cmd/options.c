@@ -11,41 +11,37 @@
 
 static const char help[] =
 	"Usage: wasm-dwarf-xform [OPTION]... MODULE MAP -o SIDECAR\n"
-	"Translate the DWARF of a WebAssembly module into native DWARF for the machine code that "
-	"a\n"
-	"JIT made of it, and write it as an ELF side-car for gdb and lldb.\n"
+	"Translate the DWARF of a WebAssembly module into native DWARF for the machine\n"
+	"code that a JIT made of it, and write it as an ELF side-car for gdb and lldb.\n"
 	"\n"
-	"MODULE is the .wasm with its DWARF; MAP is what the compiler knows of its code: a JSON "
-	"map\n"
-	"(wasm-jit-map(5)) or a Wasmtime image (.cwasm).  \"-\" is standard input.\n"
+	"MODULE is the .wasm with its DWARF.  MAP is what the compiler knows of its code:\n"
+	"a JSON file (wasm-jit-map(5)) or a Wasmtime image (.cwasm).  \"-\" is standard\n"
+	"input.\n"
 	"\n"
 	"Output:\n"
-	"  -o, --output=FILE            the side-car (required; \"-\": standard output)\n"
-	"      --load-script=FILE       debugger commands that load the side-car: for lldb when "
-	"FILE\n"
-	"                                 ends in .lldb, else for gdb; may be given for both\n"
-	"      --text-address=ADDR      where the machine code is loaded, for --load-script\n"
-	"      --memory-address=ADDR    where linear memory begins, for --load-script\n"
-	"      --emit-map=FILE          also write the map, as JSON\n"
-	"      --dwarf-version=4|5      version of the DWARF written (default: 5)\n"
+	"  -o, --output=FILE           the side-car (required; \"-\": standard output)\n"
+	"      --load-script=FILE      debugger commands that load the side-car: for lldb\n"
+	"                                if FILE ends in .lldb, else for gdb; repeatable\n"
+	"      --text-address=ADDR     where the code is loaded, for --load-script\n"
+	"      --memory-address=ADDR   where linear memory begins, for --load-script\n"
+	"      --emit-map=FILE         also write the map, as JSON\n"
+	"      --dwarf-version=4|5     version of the DWARF written (default: 5)\n"
 	"      --compress-debug-sections[=none|zlib|zstd]\n"
-	"                               compress .debug_* sections (default: none; without a "
-	"value:\n"
-	"                                 zlib)\n"
+	"                              compress .debug_* sections (default: none; without\n"
+	"                                a value: zlib)\n"
 	"\n"
 	"Checks and reports:\n"
-	"      --strict                 make it an error when anything is lost\n"
-	"      --stats[=table|json]     print what was translated and what was lost, and why\n"
-	"      --trace=FILE             write every step of the translation (\"-\": standard "
-	"output)\n"
+	"      --strict                make it an error when anything is lost\n"
+	"      --stats[=table|json]    print what was translated, what was lost, and why\n"
+	"      --trace=FILE            write every step (\"-\": standard output)\n"
 	"      --color=auto|always|never\n"
-	"                               color messages (default: auto, on a terminal)\n"
-	"  -v, --verbose                say what was read and written\n"
-	"  -q, --quiet                  no warnings\n"
-	"  -h, --help                   print this and exit\n"
-	"  -V, --version                print version and licence and exit\n"
+	"                              color messages (default: auto, on a terminal)\n"
+	"  -v, --verbose               say what was read and written\n"
+	"  -q, --quiet                 no warnings\n"
+	"  -h, --help                  print this and exit\n"
+	"  -V, --version               print version and licence and exit\n"
 	"\n"
-	"Exit status: 0 written, 1 bad or unsupported input, 2 wrong usage, 3 system error.\n"
+	"Exit status: 0 written, 1 bad or unsupported input, 2 usage, 3 system error.\n"
 	"Manual: wasm-dwarf-xform(1).\n";
 
 enum { /* options without a letter */
@@ -270,13 +266,14 @@ static enum parsed check(const struct options *o)
 
 enum parsed options_parse(struct options *o, int argc, char **argv)
 {
+	static char name[] = PROGRAM; /* what getopt_long(3) puts before its messages */
 	enum parsed parsed = PARSED_RUN;
 	int opt;
 
 	memset(o, 0, sizeof(*o));
 	o->verbosity = NORMAL;
 	if (argc)
-		argv[0] = PROGRAM; /* the name getopt_long(3) puts before its messages */
+		argv[0] = name;
 	while (parsed == PARSED_RUN &&
 	       (opt = getopt_long(argc, argv, "o:vqhV", long_options, NULL)) != -1)
 		parsed = one_option(o, opt, optarg);
