@@ -173,9 +173,19 @@ uint32_t wdx_build_str(struct wdx_emit *e, struct wdx_strings *t, const char *s)
 /* ---- units ------------------------------------------------------------------------------------
  */
 
+static void add_patch(struct wdx_emit *e, struct wdx_patch p)
+{
+	struct wdx_patch *slot = wdx_vec_push(&e->patches);
+
+	if (slot)
+		*slot = p;
+	else
+		wdx_emit_latch(e, &wdx_nomem);
+}
+
 static void unit_header(struct wdx_emit *e, unsigned type)
 {
-	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+	struct wdx_buf *b = &e->out[e->info];
 
 	e->unit_start = (uint32_t)b->len;
 	wdx_buf_u32(b, 0);
@@ -194,6 +204,7 @@ static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_si
 {
 	e->version = version;
 	e->address_size = address_size;
+	e->info = WDX_OUT_INFO;
 	e->depth = 0;
 	e->base = e->unit ? e->unit->pub.low_pc : 0;
 	e->first_new = (uint32_t)e->offsets.len;
@@ -211,29 +222,30 @@ static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_si
 		wdx_emit_fail(e, "the output's .debug_info exceeds 2 GiB");
 }
 
+/* The type's signature, and where in the unit it is. */
+static void type_header(struct wdx_emit *e, const struct wdx_in_unit *u)
+{
+	struct wdx_buf *b = &e->out[e->info];
+	uint32_t die = wdx_die_index(e->in, u->pub.offset + u->type_offset);
+
+	wdx_buf_u64(b, u->signature);
+	add_patch(e, (struct wdx_patch){(uint8_t)e->info, WDX_PATCH_UNIT4, (uint32_t)b->len,
+					e->unit_start, die});
+	wdx_buf_u32(b, 0);
+}
+
 void wdx_build_unit(struct wdx_emit *e, const struct wdx_in_unit *u, unsigned version,
 		    unsigned address_size)
 {
 	e->unit = u;
 	begin_unit(e, version, address_size);
+	if (u->pub.type == DW_UT_type && version < 5)
+		e->info = WDX_OUT_TYPES;
 	unit_header(e, u->pub.type);
-	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
-
-	if (version >= 5 && (u->pub.type == DW_UT_type || u->pub.type == DW_UT_split_type)) {
-		struct wdx_patch *p = wdx_vec_push(&e->patches);
-		uint32_t die = wdx_die_index(e->in, u->pub.offset + u->type_offset);
-
-		wdx_buf_u64(b, u->signature);
-		if (!p)
-			wdx_emit_latch(e, &wdx_nomem);
-		else
-			*p = (struct wdx_patch){WDX_OUT_INFO, WDX_PATCH_UNIT4, (uint32_t)b->len,
-						e->unit_start, die};
-		wdx_buf_u32(b, 0);
-	} else if (version >= 5 &&
-		   (u->pub.type == DW_UT_skeleton || u->pub.type == DW_UT_split_compile)) {
-		wdx_buf_u64(b, u->signature);
-	}
+	if (u->pub.type == DW_UT_type)
+		type_header(e, u);
+	else if (version >= 5 && u->pub.type == DW_UT_skeleton)
+		wdx_buf_u64(&e->out[e->info], u->signature);
 }
 
 void wdx_build_unit_drop(struct wdx_emit *e)
@@ -241,7 +253,7 @@ void wdx_build_unit_drop(struct wdx_emit *e)
 	wdx_build_line_end(e);
 	if (e->err)
 		return;
-	e->out[WDX_OUT_INFO].len = e->unit_start;
+	e->out[e->info].len = e->unit_start;
 	e->patches.len = e->unit_patches;
 }
 
@@ -256,7 +268,7 @@ static void write_abbrevs(struct wdx_emit *e)
 {
 	struct wdx_buf *b = &e->out[WDX_OUT_ABBREV];
 
-	wdx_buf_patch(&e->out[WDX_OUT_INFO], e->abbrev_at, b->len, 4);
+	wdx_buf_patch(&e->out[e->info], e->abbrev_at, b->len, 4);
 	for (size_t i = 0; i < e->abbrevs.len; i++) {
 		const struct wdx_out_abbrev *a = &e->abbrevs.data[i];
 
@@ -274,7 +286,7 @@ static void write_abbrevs(struct wdx_emit *e)
 
 void wdx_emit_unit_end(struct wdx_emit *e)
 {
-	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+	struct wdx_buf *b = &e->out[e->info];
 
 	wdx_build_line_end(e);
 	if (e->err || b->failed)
@@ -332,19 +344,9 @@ static uint32_t abbrev_code(struct wdx_emit *e, bool children)
 	return (uint32_t)e->abbrevs.len;
 }
 
-static void add_patch(struct wdx_emit *e, struct wdx_patch p)
-{
-	struct wdx_patch *slot = wdx_vec_push(&e->patches);
-
-	if (slot)
-		*slot = p;
-	else
-		wdx_emit_latch(e, &wdx_nomem);
-}
-
 static void flush(struct wdx_emit *e, bool children)
 {
-	struct wdx_buf *b = &e->out[WDX_OUT_INFO];
+	struct wdx_buf *b = &e->out[e->info];
 
 	if (!e->pending)
 		return;
@@ -398,7 +400,7 @@ void wdx_emit_die_end(struct wdx_emit *e)
 
 	flush(e, false);
 	if (children)
-		wdx_buf_u8(&e->out[WDX_OUT_INFO], 0);
+		wdx_buf_u8(&e->out[e->info], 0);
 	e->depth--;
 }
 
@@ -469,16 +471,32 @@ static bool in_this_unit(const struct wdx_emit *e, wdx_ident id)
 	return e->unit && id >= e->unit->die && id - e->unit->die < e->unit->ndies;
 }
 
+/* Only a signature reaches into another section. */
+static bool reachable(const struct wdx_emit *e, wdx_ident id)
+{
+	const struct wdx_in_unit *u;
+
+	if (id >= e->in->dies.len || !(u = wdx_unit_at(e->in, e->in->dies.data[id].offset)))
+		return true;
+	return u->pub.type != DW_UT_type ||
+	       (e->config->version ? e->config->version : u->pub.version) >= 5;
+}
+
 void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id)
 {
 	bool local = in_this_unit(e, id);
+
+	if (!local && !reachable(e, id)) {
+		lost(e, WDX_LOST_REF, "a reference into .debug_types");
+		return;
+	}
 	struct wdx_patch *p = wdx_vec_push(&e->vpatches);
 
 	if (!p) {
 		wdx_emit_latch(e, &wdx_nomem);
 		return;
 	}
-	*p = (struct wdx_patch){WDX_OUT_INFO, local ? WDX_PATCH_UNIT4 : WDX_PATCH_INFO4,
+	*p = (struct wdx_patch){(uint8_t)e->info, local ? WDX_PATCH_UNIT4 : WDX_PATCH_INFO4,
 				(uint32_t)e->vals.len, e->unit_start, id};
 	wdx_build_spec(e, at, local ? DW_FORM_ref4 : DW_FORM_ref_addr);
 	wdx_buf_u32(&e->vals, 0);
@@ -571,7 +589,7 @@ void wdx_emit_expr(struct wdx_emit *e, uint16_t at, const struct wdx_expr *x)
 {
 	wdx_build_spec(e, at, DW_FORM_exprloc);
 	wdx_buf_uleb(&e->vals, x->end - x->start);
-	append_expr(e, x, &e->vals, true, WDX_OUT_INFO);
+	append_expr(e, x, &e->vals, true, e->info);
 }
 
 void wdx_emit_loclist(struct wdx_emit *e, uint16_t at, const struct wdx_expr_loc *l, size_t n)
@@ -829,7 +847,9 @@ bool wdx_expr_copy(struct wdx_expr *x, const struct wdx_cursor *c, const struct 
 	uint64_t offset = op->arg[op->ref - 1] + (op->ref_global ? 0 : c->unit->offset);
 	wdx_ident id = wdx_ident_of(c, offset);
 
-	if (id == WDX_NO_IDENT || (!op->ref_global && x->e && !in_this_unit(x->e, id)))
+	if (id == WDX_NO_IDENT || !x->e)
+		return false;
+	if (!in_this_unit(x->e, id) && (!op->ref_global || !reachable(x->e, id)))
 		return false;
 	return copy_ref_op(x, op, id);
 }

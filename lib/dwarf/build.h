@@ -25,6 +25,7 @@ enum wdx_out {
 	WDX_OUT_FRAME,
 	WDX_OUT_MACRO,
 	WDX_OUT_MACINFO,
+	WDX_OUT_TYPES,
 	WDX_OUT_COUNT
 };
 
@@ -36,7 +37,7 @@ enum wdx_patch_kind {
 
 struct wdx_patch {
 	uint8_t out, kind;
-	uint32_t at, unit; /* unit: offset of the unit in .debug_info */
+	uint32_t at, unit; /* unit: offset of the unit in its section */
 	wdx_ident id;
 };
 
@@ -76,6 +77,7 @@ struct wdx_emit {
 	/* the unit in work */
 	const struct wdx_in_unit *unit; /* of the input; NULL: the visitor's own */
 	unsigned version, address_size;
+	enum wdx_out info; /* where its entries go: WDX_OUT_TYPES for type units of version 4 */
 	uint32_t unit_start, first_new; /* first identity made in this unit */
 	uint32_t unit_patches;		/* patches before this unit */
 	size_t abbrev_at;		/* of the abbreviation offset in its header */

@@ -10,7 +10,7 @@
 const char *const wdx_sec_names[WDX_SEC_COUNT] = {
 	".debug_info", ".debug_abbrev", ".debug_str",	   ".debug_line_str", ".debug_str_offsets",
 	".debug_addr", ".debug_loc",	".debug_loclists", ".debug_ranges",   ".debug_rnglists",
-	".debug_line", ".debug_frame",	".debug_macro",	   ".debug_macinfo",
+	".debug_line", ".debug_frame",	".debug_macro",	   ".debug_macinfo",  ".debug_types",
 };
 
 /* Sizes that are not a number of bytes. */
@@ -215,7 +215,8 @@ static struct wdx_error *read_abbrevs(struct wdx_input *in, uint64_t die, struct
 	Dwarf_Die top;
 	struct wdx_error *err;
 
-	if (!dwarf_offdie(in->dw, die, &top))
+	if (!(die < in->types ? dwarf_offdie(in->dw, die, &top)
+			      : dwarf_offdie_types(in->dw, die - in->types, &top)))
 		return wdx_bad_input(".debug_info: offset 0x%llx: %s", (unsigned long long)die,
 				     dwarf_errmsg(-1));
 	for (;;) {
@@ -637,7 +638,8 @@ static struct wdx_error *finish_unit(struct wdx_input *in, struct wdx_in_unit *u
 
 		u->pub.type = u->pub.version >= 5
 				      ? in->sec[WDX_SEC_INFO].data[u->pub.offset + type_at]
-				      : DW_UT_compile;
+			      : u->pub.offset < in->types ? DW_UT_compile
+							  : DW_UT_type;
 		read_signature(in, u);
 		default_bases(u);
 		err = abbrevs_of(in, u->first_die, abbrev, u->pub.version, &u->abbrevs);
@@ -645,9 +647,11 @@ static struct wdx_error *finish_unit(struct wdx_input *in, struct wdx_in_unit *u
 	return err ? err : read_unit_bases(in, u);
 }
 
-static struct wdx_error *read_units(struct wdx_input *in)
+/* Units of .debug_info; or those of .debug_types, which are told by asking for their signature. */
+static struct wdx_error *read_units(struct wdx_input *in, bool types)
 {
-	Dwarf_Off off = 0, next, abbrev;
+	Dwarf_Off off = 0, next, abbrev, type;
+	uint64_t add = types ? in->types : 0, signature;
 	size_t header;
 	Dwarf_Half version;
 	uint8_t address_size, offset_size;
@@ -655,24 +659,26 @@ static struct wdx_error *read_units(struct wdx_input *in)
 
 	for (;; off = next) {
 		int r = dwarf_next_unit(in->dw, off, &next, &header, &version, &abbrev,
-					&address_size, &offset_size, NULL, NULL);
+					&address_size, &offset_size, types ? &signature : NULL,
+					types ? &type : NULL);
 		if (r == 1)
 			return NULL;
 		if (r < 0)
-			return wdx_bad_input(".debug_info: unit 0x%llx: %s",
+			return wdx_bad_input("%s: unit 0x%llx: %s",
+					     wdx_sec_names[types ? WDX_SEC_TYPES : WDX_SEC_INFO],
 					     (unsigned long long)off, dwarf_errmsg(-1));
 		struct wdx_in_unit *u = wdx_vec_push(&in->units);
 
 		if (!u)
 			return &wdx_nomem;
-		*u = (struct wdx_in_unit){.pub = {.offset = off,
+		*u = (struct wdx_in_unit){.pub = {.offset = add + off,
 						  .size = next - off,
 						  .version = version,
 						  .address_size = address_size,
 						  .offset_size = offset_size,
 						  .big_endian = in->big},
-					  .first_die = off + header,
-					  .end = next};
+					  .first_die = add + off + header,
+					  .end = add + next};
 		err = finish_unit(in, u, abbrev);
 		if (err)
 			return err;
@@ -690,7 +696,7 @@ static struct wdx_error *take_sections(struct wdx_input *in, const struct wdx_de
 			if (!strcmp(s[i].name, wdx_sec_names[k]))
 				in->sec[k] = s[i];
 	for (size_t i = 0; i < n; i++)
-		in->has_types |= s[i].size && !strcmp(s[i].name, ".debug_types");
+		in->has_dwo |= s[i].size && !strcmp(s[i].name, ".debug_info.dwo");
 	static const enum wdx_sec strings[] = {WDX_SEC_STR, WDX_SEC_LINE_STR};
 
 	for (int k = 0; k < 2; k++) {
@@ -699,19 +705,39 @@ static struct wdx_error *take_sections(struct wdx_input *in, const struct wdx_de
 		if (str->size && str->data[str->size - 1])
 			return wdx_bad_input("%s: the last string has no end", str->name);
 	}
-	if (in->sec[WDX_SEC_INFO].size >= UINT32_MAX)
+	if (in->sec[WDX_SEC_INFO].size >= UINT32_MAX ||
+	    in->sec[WDX_SEC_TYPES].size >= UINT32_MAX - in->sec[WDX_SEC_INFO].size)
 		return wdx_bad_input(".debug_info: larger than 4 GiB");
+	in->types = in->sec[WDX_SEC_INFO].size;
+	return NULL;
+}
+
+/* To everything but libdw, .debug_types of version 4 is a part of .debug_info, behind it. */
+static struct wdx_error *join_types(struct wdx_input *in)
+{
+	struct wdx_debug_section *info = &in->sec[WDX_SEC_INFO];
+	const struct wdx_debug_section *types = &in->sec[WDX_SEC_TYPES];
+
+	if (!types->size || !info->size)
+		return NULL;
+	in->joined = malloc(info->size + types->size);
+	if (!in->joined)
+		return &wdx_nomem;
+	memcpy(in->joined, info->data, info->size);
+	memcpy(in->joined + info->size, types->data, types->size);
+	*info = (struct wdx_debug_section){info->name, in->joined, info->size + types->size};
 	return NULL;
 }
 
 /* libdw reads units and abbreviations only; it gets those sections alone. */
 static struct wdx_error *open_libdw(struct wdx_input *in)
 {
-	struct wdx_section wrap[3];
-	static const enum wdx_sec wanted[] = {WDX_SEC_INFO, WDX_SEC_ABBREV, WDX_SEC_STR};
+	static const enum wdx_sec wanted[] = {WDX_SEC_INFO, WDX_SEC_ABBREV, WDX_SEC_STR,
+					      WDX_SEC_TYPES};
+	struct wdx_section wrap[4];
 	size_t n = 0;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		const struct wdx_debug_section *s = &in->sec[wanted[i]];
 
 		if (s->size)
@@ -750,13 +776,16 @@ struct wdx_error *wdx_input_open(struct wdx_input **out, const struct wdx_debug_
 		return &wdx_nomem;
 	in->big = big_endian;
 	err = take_sections(in, s, n);
+	if (!err && in->types)
+		err = open_libdw(in);
+	if (!err)
+		err = join_types(in);
 	if (!err)
 		err = index_init(in);
-	if (!err && in->sec[WDX_SEC_INFO].size) {
-		err = open_libdw(in);
-		if (!err)
-			err = read_units(in);
-	}
+	if (!err && in->types)
+		err = read_units(in, false);
+	if (!err && in->joined)
+		err = read_units(in, true);
 	if (err)
 		wdx_input_close(in);
 	else
@@ -776,6 +805,7 @@ void wdx_input_close(struct wdx_input *in)
 	free(in->table_slots);
 	wdx_vec_free(&in->units);
 	wdx_vec_free(&in->dies);
+	free(in->joined);
 	free(in->bits);
 	free(in->ranks);
 	if (in->dw)

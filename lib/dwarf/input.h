@@ -30,6 +30,7 @@ enum wdx_sec {
 	WDX_SEC_FRAME,
 	WDX_SEC_MACRO,
 	WDX_SEC_MACINFO,
+	WDX_SEC_TYPES,
 	WDX_SEC_COUNT
 };
 
@@ -83,7 +84,9 @@ struct wdx_input {
 	struct wdx_abbrevs **table_slots; /* a hash of them */
 	size_t table_mask;
 	uint64_t abbrev_bytes; /* read for all tables */
-	bool has_types;	       /* there is a .debug_types, which is not read */
+	uint8_t *joined;       /* .debug_info with .debug_types behind it, when there are both */
+	uint64_t types;	       /* offset from which on .debug_info is .debug_types */
+	bool has_dwo;	       /* there are split units, which are not read */
 	bool indexed;	       /* dies, bits and ranks are complete */
 	WDX_VEC(struct wdx_in_die) dies;
 	uint64_t *bits;	 /* a bit per byte of .debug_info: an entry begins here */

@@ -75,7 +75,7 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 	struct wdx_input *in = p->in;
 	uint64_t at = u->first_die;
 	uint32_t parent = UINT32_MAX;
-	bool supported = wdx_pass_supports(p, u);
+	bool supported = wdx_pass_supports(u);
 
 	u->die = (uint32_t)in->dies.len;
 	p->unit = u;
@@ -181,7 +181,7 @@ static struct wdx_error *keep_target(struct wdx_pass *p, uint32_t i)
 	const struct wdx_in_unit *u = wdx_unit_at(p->in, dies[i].offset);
 	uint32_t type = UINT32_MAX;
 
-	if (!wdx_pass_supports(p, u))
+	if (!wdx_pass_supports(u))
 		return NULL;
 	for (uint32_t up = i; up != UINT32_MAX && dies[up].keep == WDX_KEPT_NOT;
 	     up = dies[up].parent) {

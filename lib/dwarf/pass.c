@@ -121,13 +121,12 @@ static unsigned output_version(const struct wdx_pass *p, const struct wdx_in_uni
 	return p->config->version ? p->config->version : u->pub.version < 4 ? 4 : u->pub.version;
 }
 
-bool wdx_pass_supports(const struct wdx_pass *p, const struct wdx_in_unit *u)
+bool wdx_pass_supports(const struct wdx_in_unit *u)
 {
 	uint8_t type = u->pub.type;
 
 	return type == DW_UT_compile || type == DW_UT_partial || type == DW_UT_skeleton ||
-	       (type == DW_UT_type && output_version(p, u) >= 5 &&
-		u->type_offset >= u->first_die - u->pub.offset);
+	       (type == DW_UT_type && u->type_offset >= u->first_die - u->pub.offset);
 }
 
 /* The unit event, and what follows from its verdict. */
@@ -150,7 +149,7 @@ static void write_unit(struct wdx_pass *p, const struct wdx_in_unit *u)
 
 	p->unit = u;
 	p->cursor = (struct wdx_cursor){.unit = &u->pub, .pass = p};
-	if (!wdx_pass_supports(p, u)) {
+	if (!wdx_pass_supports(u)) {
 		wdx_pass_lost(p, WDX_LOST_UNIT, "a unit of a kind that is not supported");
 		return;
 	}
@@ -225,6 +224,7 @@ static const char *const out_names[WDX_OUT_COUNT] = {
 	[WDX_OUT_RNGLISTS] = ".debug_rnglists", [WDX_OUT_LOC] = ".debug_loc",
 	[WDX_OUT_RANGES] = ".debug_ranges",	[WDX_OUT_FRAME] = ".debug_frame",
 	[WDX_OUT_MACRO] = ".debug_macro",	[WDX_OUT_MACINFO] = ".debug_macinfo",
+	[WDX_OUT_TYPES] = ".debug_types",
 };
 
 /* Moves the sections' memory out of the builder. */
@@ -272,8 +272,8 @@ static void write_all(struct wdx_pass *p)
 	write_frames(p);
 	p->unit = NULL;
 	p->cursor = (struct wdx_cursor){.unit = &none, .pass = p};
-	if (p->in->has_types && !p->emit.err)
-		wdx_pass_lost(p, WDX_LOST_UNIT, ".debug_types is not read");
+	if (p->in->has_dwo && !p->emit.err)
+		wdx_pass_lost(p, WDX_LOST_UNIT, "split units (.debug_info.dwo) are not read");
 	if (p->v->end && !p->emit.err)
 		p->v->end(&p->cursor, &p->emit, p->config->arg);
 }

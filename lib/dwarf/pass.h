@@ -41,7 +41,7 @@ struct wdx_error *wdx_pass_keep(struct wdx_pass *p);
 void wdx_pass_attrs(struct wdx_pass *p);
 
 /* Whether units of that kind can be written. */
-bool wdx_pass_supports(const struct wdx_pass *p, const struct wdx_in_unit *u);
+bool wdx_pass_supports(const struct wdx_in_unit *u);
 
 /* Whether the visitor took the event; what it failed with is latched. */
 bool wdx_pass_taken(struct wdx_pass *p, enum wdx_verdict v);

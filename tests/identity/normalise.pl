@@ -29,16 +29,6 @@ while (<$f>) {
 }
 close $f;
 
-# references by ordinal
-$f = dump_of('--debug-info');
-my @info;
-while (<$f>) {
-	last if /^\.debug_info\.dwo contents/; # not the pass's business
-	push @info, $_;
-}
-close $f;
-for (@info) { $ordinal{hex $1} = ++$n if /^0x([0-9a-f]+): +DW_TAG/ }
-
 # $in: bytes of an address.  The dumper does not wrap at 32 bits what is relative to a tombstone.
 sub dead { return $_[0] >= ($in == 4 ? 0xfffffffe : ~1) }
 sub ref_to { my $o = $ordinal{hex $_[0]}; return defined $o ? "#$o" : "0x$_[0]" }
@@ -92,42 +82,61 @@ sub attr
 	return '= ' . expr($v);
 }
 
-my ($dead_at, $depth) = (0, 0); # how deep the dead function in work stands; 0: none
-for (@info) {
-	chomp;
-	if (/^0x[0-9a-f]+:( +)(DW_TAG_\w+)/) {
-		$depth = length $1;
-		$dead_at = 0 if $depth <= $dead_at;
-		print "$1$2\n";
-		next;
+# entries OPTION: the entries of a section
+sub entries
+{
+	my $f = dump_of($_[0]);
+	my @info;
+	while (<$f>) {
+		last if /^\.debug_info\.dwo contents/; # not the pass's business
+		push @info, $_;
 	}
-	if (/^\s+DW_AT_(\w+)\t\((.*)/s) {
-		my ($name, $v) = ($1, $2);
-		$base = hex $1 if $name eq 'addr_base' && $v =~ /0x([0-9a-f]+)/;
-		next if $drop{$name};
-		$dead_at = $depth if $name eq 'low_pc' && $depth > 1 && !$dead_at && $v =~ /^dead code/;
-		$name = 'macros' if $name =~ /^(macro_info|GNU_macros)$/;
-		$v = 'somewhere' if $name =~ /^(stmt_list|macros)$/;
-		print "  $name ", attr($name, $v), "\n";
-		next;
+	close $f;
+
+	# references by ordinal
+	%ordinal = ();
+	$n = 0;
+	for (@info) { $ordinal{hex $1} = ++$n if /^0x([0-9a-f]+): +DW_TAG/ }
+
+	my ($dead_at, $depth) = (0, 0); # how deep the dead function in work stands; 0: none
+	for (@info) {
+		chomp;
+		if (/^0x[0-9a-f]+:( +)(DW_TAG_\w+)/) {
+			$depth = length $1;
+			$dead_at = 0 if $depth <= $dead_at;
+			print "$1$2\n";
+			next;
+		}
+		if (/^\s+DW_AT_(\w+)\t\((.*)/s) {
+			my ($name, $v) = ($1, $2);
+			$base = hex $1 if $name eq 'addr_base' && $v =~ /0x([0-9a-f]+)/;
+			next if $drop{$name};
+			$dead_at = $depth if $name eq 'low_pc' && $depth > 1 && !$dead_at && $v =~ /^dead code/;
+			$name = 'macros' if $name =~ /^(macro_info|GNU_macros)$/;
+			$v = 'somewhere' if $name =~ /^(stmt_list|macros)$/;
+			print "  $name ", attr($name, $v), "\n";
+			next;
+		}
+		if (/^\s+\[0x([0-9a-f]+), *0x([0-9a-f]+)\)(?: (".*?"))?(?:: (.*))?/) {
+			my ($lo, $hi, $x) = (hex $1, hex $2, defined $4 ? expr($4) : '');
+			# brackets close behind the last one, which may have been left out
+			$x =~ s/\)$// if ($x =~ tr/)//) > ($x =~ tr/(//);
+			printf "    [%x, %x) %s\n", $lo, $hi, $x unless $dead_at || $lo >= $hi || dead($lo);
+			next;
+		}
+		if (/^0x[0-9a-f]+: (\w+ Unit): .*version = 0x000(\d), (?:unit_type = (\w+), )?.*addr_size = (\w+)/) {
+			$base = $2 >= 5 ? 8 : undef;
+			$in = hex $4;
+			print "UNIT $1 version ", $2 < 4 ? 4 : $2, ' ', $3 // '', " $4\n";
+			next;
+		}
+		next if /^0x[0-9a-f]+: +NULL|^\s*\)?$|file format|contents:$/;
+		print expr($_), "\n";
 	}
-	if (/^\s+\[0x([0-9a-f]+), *0x([0-9a-f]+)\)(?: (".*?"))?(?:: (.*))?/) {
-		my ($lo, $hi, $x) = (hex $1, hex $2, defined $4 ? expr($4) : '');
-		# brackets close behind the last one, which may have been left out
-		$x =~ s/\)$// if ($x =~ tr/)//) > ($x =~ tr/(//);
-		printf "    [%x, %x) %s\n", $lo, $hi, $x unless $dead_at || $lo >= $hi || dead($lo);
-		next;
-	}
-	if (/^0x[0-9a-f]+: (\w+ Unit): .*version = 0x000(\d), (?:unit_type = (\w+), )?.*addr_size = (\w+)/) {
-		$base = $2 >= 5 ? 8 : undef;
-		$in = hex $4;
-		print "UNIT $1 version ", $2 < 4 ? 4 : $2, ' ', $3 // '', " $4\n";
-		next;
-	}
-	next if /^0x[0-9a-f]+: +NULL|^\s*\)?$|file format|contents:$/;
-	print expr($_), "\n";
 }
-undef @info;
+
+entries('--debug-info');
+entries('--debug-types');
 
 my ($header, @sequence) = ('');
 $f = dump_of('--debug-line');

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# Side-cars from real images: every engine version, both optimisation levels of module and engine.
+. "$(dirname "$0")/../lib.sh"
+need_tool
+[ -f "$STORE/data/calc-O0-dw4.wasm" ] || skip_all 'no test modules (tests/setup)'
+
+# verifies WHAT FILE: llvm-dwarfdump, readelf and eu-elflint accept it, without a warning.
+verifies()
+{
+	local out
+
+	out=$(timeout 60 "$DWARFDUMP" --verify "$2" 2>&1)
+	like "$1: llvm-dwarfdump verifies" "$out" 'No errors'
+	unlike "$1: no warning of llvm-dwarfdump" "$out" 'warning'
+	is "$1: readelf has nothing to say" "$(readelf -aW "$2" 2>&1 >/dev/null)" ''
+	# lldb reads live memory only from a .text that is writable: the one exception
+	out=$(eu-elflint --gnu-ld -d "$2" | grep -v -e "'.text'" -e '^No errors$')
+	is "$1: eu-elflint" "$out" ''
+}
+
+one_image()
+{
+	local version=$1 module=$2 opt=$3 what="$1 $2 opt$3" wasm=$STORE/data/$2.wasm base=$TMP/x
+
+	wasm_strip "$wasm" "$base.strip.wasm"
+	ok "$what: engine compiles" engine_compile "$version" "$base.strip.wasm" "$base.cwasm" "$opt" || return
+	ok "$what: written" xform "$wasm" "$base.cwasm" -o "$base.debug" --emit-map "$base.json" || return
+	verifies "$what" "$base.debug"
+	ok "$what: from the emitted map" xform "$wasm" "$base.json" -o "$base.again"
+	ok "$what: the same bytes from image and map" cmp "$base.debug" "$base.again"
+}
+
+modules=(calc-O0-dw4 calc-O2-dw5)
+for version in $ENGINES; do
+	if ! engine_lib "$version" >/dev/null; then
+		skip "$version" 'engine not installed'
+		continue
+	fi
+	for module in "${modules[@]}"; do
+		for opt in 0 2; do
+			one_image "$version" "$module" "$opt"
+		done
+	done
+done
+[ -f "$TMP/x.cwasm" ] || { done_testing; }
+
+# The last image, in other forms.
+wasm=$STORE/data/calc-O2-dw5.wasm
+ok 'version 4: written' xform "$wasm" "$TMP/x.cwasm" -o "$TMP/v4" --dwarf-version=4
+verifies 'version 4' "$TMP/v4"
+unlike 'version 4: no unit of another' "$("$DWARFDUMP" --debug-info "$TMP/v4")" 'version = 0x000[1235]'
+like 'version 5 by default' "$("$DWARFDUMP" --debug-info "$TMP/x.debug")" 'version = 0x0005'
+for how in zlib zstd; do
+	ok "$how: written" xform "$wasm" "$TMP/x.cwasm" -o "$TMP/$how" --compress-debug-sections=$how
+	is "$how: says the same" "$("$DWARFDUMP" "$TMP/$how" | tail -n +2 | md5sum)" \
+		"$("$DWARFDUMP" "$TMP/x.debug" | tail -n +2 | md5sum)"
+	like "$how: sections are compressed" "$(readelf -SW "$TMP/$how")" '\.debug_info .* C '
+done
+
+# Another module's image.
+ok 'strip another' wasm_strip "$STORE/data/types-O0-dw4.wasm" "$TMP/y.strip.wasm"
+ok 'compile it' engine_compile "$ENGINE" "$TMP/y.strip.wasm" "$TMP/y.cwasm" 2
+"$TOOL" "$wasm" "$TMP/y.cwasm" -o "$TMP/y.debug" 2>"$TMP/err"
+is 'an image of another module is bad input' $? 1
+like 'and says so' "$(cat "$TMP/err")" 'y\.cwasm: '
+ok 'and nothing is written' test ! -e "$TMP/y.debug"
+
+# An image that was compiled with the DWARF inside: a warning that tells how to do better.
+ok 'compile with DWARF inside' engine_compile "$ENGINE" "$wasm" "$TMP/z.cwasm" 2
+"$TOOL" "$wasm" "$TMP/z.cwasm" -o "$TMP/z.debug" 2>"$TMP/err"
+is 'an image without places of locals is taken' $? 0
+is 'with one warning' "$(grep -c warning "$TMP/err")" 1
+like 'that says how to compile' "$(cat "$TMP/err")" 'strip'
+like 'lines are there' "$("$DWARFDUMP" --debug-line "$TMP/z.debug")" 'is_stmt'
+like 'functions are there' "$("$DWARFDUMP" -n scalars "$TMP/z.debug")" 'DW_AT_low_pc'
+done_testing

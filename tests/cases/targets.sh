@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# Targets that no engine here compiles for: a map written by hand for tests/data/example.wasm.
+. "$(dirname "$0")/../lib.sh"
+need_tool
+have "$DWARFDUMP" || skip_all "no $DWARFDUMP"
+
+# map TRIPLE REGISTER SP RA SLOT: total() in one piece; its argument in a register, then in a slot.
+map()
+{
+	cat <<EOF
+{"format": "wasm-jit-map", "version": 1, "triple": "$1", "offsets": "code-section",
+ "module": {"size": $(stat -c %s tests/data/example.wasm),
+  "sha256": "$(sha256sum tests/data/example.wasm | cut -d' ' -f1)"},
+ "code": {"size": 256}, "preserved": ["$2"],
+ "memories": [{"index": 0, "place": {"context": 16}}],
+ "functions": [{"index": 0, "symbol": "total",
+  "parts": [{"lo": 0, "hi": 148,
+   "pairs": [[0, null], [72, 35], [76, null], [84, 43], [88, 53], [100, null], [116, 60]],
+   "unwind": [{"at": 0, "cfa": {"reg": "$3", "offset": $5}, "rules": {"$4": -8}}]}],
+  "locals": [{"index": 0, "ranges": [[72, 100, {"reg": "$2"}], [100, 148, {"cfa": -24}]]}]}]}
+EOF
+}
+
+# target TRIPLE REGISTER SP RA CFA-OFFSET MACHINE DATA DWARF-REGISTER
+target()
+{
+	local name=${1%%-*} out=$TMP/out.debug dump
+
+	map "$1" "$2" "$3" "$4" "$5" >"$TMP/map.json"
+	ok "$name: written" "$TOOL" -q tests/data/example.wasm "$TMP/map.json" -o "$out" || return
+	dump=$(timeout 60 "$DWARFDUMP" --verify "$out" 2>&1)
+	like "$name: verifies" "$dump" 'No errors'
+	unlike "$name: without a warning" "$dump" 'warning'
+	like "$name: machine" "$(readelf -h "$out")" "Machine: *$6"
+	like "$name: byte order" "$(readelf -h "$out")" "Data: .*$7 endian"
+	dump=$("$DWARFDUMP" -n total -c "$out")
+	like "$name: argument in a register" "$dump" "0x0*10048, 0x0*10064\): DW_OP_reg$8 "
+	like "$name: then in a slot" "$dump" '0x0*10064, 0x0*10094\): DW_OP_call_frame_cfa'
+	dump=$(readelf --debug-dump=frames "$out" 2>&1)
+	like "$name: frame of the function" "$dump" 'FDE .*pc=0*10000\.\.0*10094'
+	like "$name: lines" "$("$DWARFDUMP" --debug-line "$out")" '^0x0*10048 +'
+	if have gdb-multiarch; then
+		like "$name: gdb reads it" "$(gdb-multiarch -batch -nx -ex 'info scope total' "$out" 2>&1)" \
+			'Symbol discount is'
+	else
+		skip "$name: gdb reads it" 'no gdb-multiarch'
+	fi
+}
+
+target riscv64-unknown-linux-gnu s2 sp ra 0 RISC-V little 18
+target s390x-unknown-linux-gnu r7d r15d r14d 160 IBM big 7
+done_testing
