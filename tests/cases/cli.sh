@@ -206,8 +206,8 @@ like "gdb: variables" "$(cat x.gdb)" '-s .text \$wasm_text -s .wasm.memory \$was
 like "lldb: variables" "$(cat x.lldb)" '\.text `\$wasm_text` \.wasm\.memory `\$wasm_memory`$'
 if have gdb; then
 	got=$(gdb -batch -nx -x x.gdb 2>&1)
-	is "gdb: nothing is loaded before they are set" "$got" \
-		'The side-car is not loaded: set $wasm_text and $wasm_memory first.'
+	like "gdb: nothing is loaded before they are set" "$got" \
+		'^The side-car is not loaded: set \$wasm_text and \$wasm_memory first\.$'
 	got=$(gdb -batch -nx -ex 'set $wasm_text = 0x40000000' -ex 'set $wasm_memory = 0x50000000' \
 		-x x.gdb -ex 'info symbol 0x40000000' 2>&1)
 	like "gdb: loaded" "$got" '^add in section .text'
