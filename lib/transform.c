@@ -15,7 +15,8 @@ const char *wdx_version(void)
 	return WDX_VERSION;
 }
 
-/* ---- state of a run --------------------------------------------------------------------------- */
+/* ---- state of a run ---------------------------------------------------------------------------
+ */
 
 struct run {
 	const struct wdx_config *config;
@@ -54,7 +55,8 @@ static void warn(const struct run *r, const char *file, const char *what)
 	r->config->warn(text, r->config->warn_arg);
 }
 
-/* ---- inputs ----------------------------------------------------------------------------------- */
+/* ---- inputs -----------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *read_inputs(struct run *r)
 {
@@ -80,7 +82,7 @@ static struct wdx_error *open_dwarf(struct run *r)
 
 	if (!s)
 		return &wdx_nomem;
-	wdx_vec_each(w, &r->wasm.sections)
+	wdx_vec_each (w, &r->wasm.sections)
 		if (is_debug(w))
 			s[n++] = (struct wdx_debug_section){w->name, w->data, w->size};
 	if (!n)
@@ -91,7 +93,8 @@ static struct wdx_error *open_dwarf(struct run *r)
 	return wdx_error_at(err, "%s", r->config->module_name);
 }
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------------------
+ */
 
 /* Statics are placed in the part of memory 0 that exists from the start. */
 static uint64_t memory_size(const struct run *r)
@@ -121,7 +124,8 @@ static void place_sections(struct run *r)
 	r->xlat.env.address64 = r->wasm.memories.len && r->wasm.memories.data[0].is64;
 }
 
-/* ---- the pass --------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *translate(struct run *r)
 {
@@ -151,7 +155,8 @@ static struct wdx_error *translate(struct run *r)
 	return wdx_error_at(err, "%s", c->module_name);
 }
 
-/* ---- the side-car ----------------------------------------------------------------------------- */
+/* ---- the side-car -----------------------------------------------------------------------------
+ */
 
 /* As linkers do it: from what the side-car holds, which is a function of the inputs alone; so an
  * image and the map made of it agree. */
@@ -202,8 +207,9 @@ static struct wdx_error *write_sidecar(struct run *r)
 		return &wdx_nomem;
 	}
 	for (size_t i = 0; i < r->dwarf.n; i++)
-		debug[i] = (struct wdx_section){r->dwarf.sections[i].name, r->dwarf.sections[i].data,
-						r->dwarf.sections[i].size};
+		debug[i] =
+			(struct wdx_section){r->dwarf.sections[i].name, r->dwarf.sections[i].data,
+					     r->dwarf.sections[i].size};
 	build_id(r, id);
 	struct wdx_sidecar s = {.machine = wdx_target_elf_machine(r->target),
 				.flags = wdx_target_elf_flags(r->target),
@@ -231,7 +237,8 @@ static struct wdx_error *write_sidecar(struct run *r)
 	return NULL;
 }
 
-/* ---- what is told about it -------------------------------------------------------------------- */
+/* ---- what is told about it --------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name, *text;
@@ -261,8 +268,9 @@ static struct wdx_error *fill_stats(struct run *r)
 	s->functions = r->map.funcs.len;
 	r->xlat.losses[WDX_LOSS_MAP_FAULT] += r->map.faults;
 	for (int i = 1; i < WDX_LOSS_COUNT; i++)
-		k->losses[i - 1] = (struct wdx_loss_count){losses[i].name, losses[i].text,
-							   r->xlat.losses[i], is_benign((enum wdx_loss)i)};
+		k->losses[i - 1] =
+			(struct wdx_loss_count){losses[i].name, losses[i].text, r->xlat.losses[i],
+						is_benign((enum wdx_loss)i)};
 	s->losses = k->losses;
 	s->nlosses = WDX_LOSS_COUNT - 1;
 	return NULL;
@@ -274,9 +282,10 @@ static struct wdx_error *check_strict(const struct run *r)
 
 	for (size_t i = 0; r->config->strict && i < s->nlosses; i++)
 		if (s->losses[i].count && !s->losses[i].benign)
-			return wdx_bad_input("%s: strict: %llu times %s (%s)", r->config->module_name,
-					     (unsigned long long)s->losses[i].count, s->losses[i].name,
-					     s->losses[i].text);
+			return wdx_bad_input("%s: strict: %llu times %s (%s)",
+					     r->config->module_name,
+					     (unsigned long long)s->losses[i].count,
+					     s->losses[i].name, s->losses[i].text);
 	return NULL;
 }
 
@@ -341,7 +350,8 @@ struct wdx_error *wdx_transform(const struct wdx_config *config, struct wdx_resu
 		return &wdx_nomem;
 	if (config->dwarf_version && config->dwarf_version != 4 && config->dwarf_version != 5) {
 		free(r);
-		return wdx_error_create(WDX_E_USAGE, "DWARF version %u cannot be written, only 4 and 5",
+		return wdx_error_create(WDX_E_USAGE,
+					"DWARF version %u cannot be written, only 4 and 5",
 					config->dwarf_version);
 	}
 	r->config = config;

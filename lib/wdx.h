@@ -34,15 +34,16 @@ struct wdx_config {
 	const char *module_name; /* for messages */
 	const void *module;	 /* a wasm module; borrowed during the call */
 	size_t module_size;
-	const char *map_name; /* for messages; files named in a JSON map are relative to its folder */
-	const void *map;      /* map.json (wasm-jit-map(5)) or a Wasmtime image, told apart by content */
+	const char
+		*map_name; /* for messages; files named in a JSON map are relative to its folder */
+	const void *map; /* map.json (wasm-jit-map(5)) or a Wasmtime image, told apart by content */
 	size_t map_size;
 
 	unsigned dwarf_version;	    /* 4 or 5; 0: 5 */
 	enum wdx_compress compress; /* of .debug_* */
 	bool emit_map;		    /* also give the map as JSON */
-	bool strict;		    /* any loss (see wdx_stats) is an input error; loss by dead code is none */
-	void *trace;		    /* a FILE * that gets every event of the pass, or NULL */
+	bool strict; /* any loss (see wdx_stats) is an input error; loss by dead code is none */
+	void *trace; /* a FILE * that gets every event of the pass, or NULL */
 
 	/* Called for each warning, a sentence without newline; NULL: dropped. */
 	void (*warn)(const char *message, void *arg);
@@ -57,19 +58,21 @@ struct wdx_loss_count {
 	const char *name; /* "no-place": stable, for --stats=json */
 	const char *text; /* what it means, in words */
 	uint64_t count;
-	bool benign;	  /* not counted by strict: what the linker removed, what has no native meaning */
+	bool benign; /* not counted by strict: what the linker removed, what has no native meaning
+		      */
 };
 
 struct wdx_stats {
-	uint64_t units, dies_in, dies_out;    /* entries read and written */
-	uint64_t functions, functions_dwarf;  /* of the map; of these with DWARF */
-	uint64_t rows_in, rows_out;	      /* of line tables */
-	uint64_t variables, located;	      /* variables and parameters in code; with a location */
-	uint64_t scope_bytes;		      /* sum over them of their scope's native bytes, where the
-						 input has a location */
-	uint64_t covered_bytes;		      /* of those bytes: with a location in the output */
-	bool claims_checked;		      /* the map's claims were checked against code bytes */
-	const struct wdx_loss_count *losses;  /* nlosses of them, those with count 0 too; static order */
+	uint64_t units, dies_in, dies_out;   /* entries read and written */
+	uint64_t functions, functions_dwarf; /* of the map; of these with DWARF */
+	uint64_t rows_in, rows_out;	     /* of line tables */
+	uint64_t variables, located;	     /* variables and parameters in code; with a location */
+	uint64_t scope_bytes;	/* sum over them of their scope's native bytes, where the
+				   input has a location */
+	uint64_t covered_bytes; /* of those bytes: with a location in the output */
+	bool claims_checked;	/* the map's claims were checked against code bytes */
+	const struct wdx_loss_count
+		*losses; /* nlosses of them, those with count 0 too; static order */
 	size_t nlosses;
 };
 
@@ -81,13 +84,13 @@ struct wdx_result {
 	struct wdx_stats stats;
 	uint64_t text_addr, text_size;	   /* of .text in the side-car */
 	uint64_t memory_addr, memory_size; /* of .wasm.memory; size 0: it has none */
-	uint64_t code_base;		   /* where the map says the code is loaded; 0: it does not */
-	char *triple;			   /* of the target */
+	uint64_t code_base; /* where the map says the code is loaded; 0: it does not */
+	char *triple;	    /* of the target */
 	void *priv;
 };
 
-/* Does it all.  On success *result is filled and to be freed with wdx_result_deinit(); on error it is
- * empty.  Errors: WDX_E_INPUT for a bad module or map, WDX_E_SYSTEM when memory runs out. */
+/* Does it all.  On success *result is filled and to be freed with wdx_result_deinit(); on error it
+ * is empty.  Errors: WDX_E_INPUT for a bad module or map, WDX_E_SYSTEM when memory runs out. */
 WDX_API struct wdx_error *wdx_transform(const struct wdx_config *config, struct wdx_result *result);
 WDX_API void wdx_result_deinit(struct wdx_result *result);
 

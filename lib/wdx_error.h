@@ -23,7 +23,7 @@ extern "C" {
 
 /* What went wrong; the numbers are the exit statuses of the command. */
 enum wdx_code {
-	WDX_OK = 0,       /* no error: the code of a NULL error */
+	WDX_OK = 0,	  /* no error: the code of a NULL error */
 	WDX_E_INPUT = 1,  /* bad or unsupported input */
 	WDX_E_USAGE = 2,  /* the caller asked for something that cannot be */
 	WDX_E_SYSTEM = 3, /* the system said no: files, memory, threads */

@@ -8,9 +8,9 @@
  * (forwards, backwards, across units) resolve whatever becomes of the entry.  The second calls the
  * event callbacks and writes.
  *
- * Every callback of the visitor may be NULL, and every event it does not handle is copied faithfully:
- * an all-NULL visitor is the identity.  Events nest: a callback that answers WDX_COPY for an
- * outer thing lets the pass go on to its parts.
+ * Every callback of the visitor may be NULL, and every event it does not handle is copied
+ * faithfully: an all-NULL visitor is the identity.  Events nest: a callback that answers WDX_COPY
+ * for an outer thing lets the pass go on to its parts.
  *
  * Event data is borrowed for the time of the callback; what is emitted is copied.  Emitters return
  * nothing: the builder latches its first error, and wdx_pass_run() returns it.
@@ -46,8 +46,8 @@ struct wdx_unit {
 	uint8_t address_size; /* bytes */
 	uint8_t offset_size;  /* 4 or 8 */
 	bool big_endian;
-	uint64_t low_pc;      /* base address of its lists; 0 when it has none */
-	const char *name;     /* DW_AT_name, or "" */
+	uint64_t low_pc;  /* base address of its lists; 0 when it has none */
+	const char *name; /* DW_AT_name, or "" */
 };
 
 /* The class of a form, after indirections (DWARF 5 §7.5.5). */
@@ -55,7 +55,8 @@ enum wdx_class {
 	WDX_CLASS_UNKNOWN,
 	WDX_CLASS_ADDRESS,  /* value: the address, indices resolved */
 	WDX_CLASS_BLOCK,    /* data, size */
-	WDX_CLASS_CONSTANT, /* value (sign-extended for sdata and implicit_const), or data of 16 bytes */
+	WDX_CLASS_CONSTANT, /* value (sign-extended for sdata and implicit_const), or data of 16
+			       bytes */
 	WDX_CLASS_EXPR,	    /* data, size: a DWARF expression */
 	WDX_CLASS_FLAG,	    /* value */
 	WDX_CLASS_LINE,	    /* value: offset in .debug_line */
@@ -72,7 +73,7 @@ enum wdx_class {
 struct wdx_attr {
 	uint16_t name, form; /* DW_AT_*, DW_FORM_* */
 	uint8_t class;	     /* enum wdx_class */
-	uint64_t value; /* of a string in .debug_str or .debug_line_str: its offset there */
+	uint64_t value;	     /* of a string in .debug_str or .debug_line_str: its offset there */
 	const uint8_t *data;
 	size_t size; /* of data; not counted for strings */
 };
@@ -86,7 +87,8 @@ struct wdx_die {
 	size_t nattrs;
 };
 
-/* One entry of a location list; an expression in the attribute itself comes as one that is whole. */
+/* One entry of a location list; an expression in the attribute itself comes as one that is whole.
+ */
 struct wdx_loc {
 	uint64_t lo, hi; /* half-open, base applied; unused when whole */
 	bool whole;	 /* holds everywhere: an exprloc, or DW_LLE_default_location */
@@ -100,16 +102,17 @@ struct wdx_range {
 
 /* One operation of an expression (DWARF 5 §7.7.1, and extensions). */
 struct wdx_op {
-	uint8_t code;	     /* DW_OP_* */
-	uint8_t nargs;	     /* numbers in arg */
-	uint8_t ref;	     /* 0; else 1 + which arg refers to an entry: see ref_global */
-	bool ref_global;     /* that arg is an offset in .debug_info; else relative to the unit */
-	uint32_t offset;     /* in the expression */
-	uint32_t size;	     /* bytes of the whole operation */
-	uint32_t target;     /* of bra, skip: index of the operation jumped to; n: the end */
-	uint64_t arg[2];     /* signed ones sign-extended */
+	uint8_t code;	      /* DW_OP_* */
+	uint8_t nargs;	      /* numbers in arg */
+	uint8_t ref;	      /* 0; else 1 + which arg refers to an entry: see ref_global */
+	bool ref_global;      /* that arg is an offset in .debug_info; else relative to the unit */
+	uint32_t offset;      /* in the expression */
+	uint32_t size;	      /* bytes of the whole operation */
+	uint32_t target;      /* of bra, skip: index of the operation jumped to; n: the end */
+	uint64_t arg[2];      /* signed ones sign-extended */
 	const uint8_t *bytes; /* the whole operation, `size` of them */
-	const uint8_t *data; /* of operations that hold a block (implicit_value, entry_value, const_type) */
+	const uint8_t *data;  /* of operations that hold a block (implicit_value, entry_value,
+				 const_type) */
 	size_t data_size;
 };
 
@@ -142,7 +145,8 @@ struct wdx_line_table {
 	uint8_t address_size;
 	const char **dirs; /* [0] is the compilation directory ("" or NULL before version 5) */
 	size_t ndirs;
-	const struct wdx_line_file *files; /* index 0 is used from version 5 on; before, [0] has name NULL */
+	const struct wdx_line_file
+		*files; /* index 0 is used from version 5 on; before, [0] has name NULL */
 	size_t nfiles;
 	const struct wdx_row *rows; /* every sequence ends with an END_SEQUENCE row */
 	size_t nrows;
@@ -154,15 +158,15 @@ struct wdx_line_table {
 struct wdx_frame {
 	uint64_t offset; /* in .debug_frame */
 	bool is_cie;
-	uint64_t cie;	      /* of an FDE: offset of its CIE */
-	uint64_t lo, hi;      /* of an FDE: its code, half-open */
-	uint64_t code_align;  /* of a CIE */
-	int64_t data_align;   /* of a CIE */
-	uint64_t return_reg;  /* of a CIE */
-	uint8_t version;      /* of a CIE */
-	uint8_t address_size; /* of both */
+	uint64_t cie;		  /* of an FDE: offset of its CIE */
+	uint64_t lo, hi;	  /* of an FDE: its code, half-open */
+	uint64_t code_align;	  /* of a CIE */
+	int64_t data_align;	  /* of a CIE */
+	uint64_t return_reg;	  /* of a CIE */
+	uint8_t version;	  /* of a CIE */
+	uint8_t address_size;	  /* of both */
 	const char *augmentation; /* of a CIE */
-	const uint8_t *insns; /* call frame instructions */
+	const uint8_t *insns;	  /* call frame instructions */
 	size_t size;
 };
 
@@ -178,8 +182,9 @@ struct wdx_macro {
 /* Where the walk is. */
 struct wdx_cursor {
 	const struct wdx_unit *unit;
-	const struct wdx_die *die; /* the entry whose event this is; NULL at a unit's or a section's event */
-	unsigned depth;		   /* of die; the unit's own entry is at 0 */
+	const struct wdx_die
+		*die;	/* the entry whose event this is; NULL at a unit's or a section's event */
+	unsigned depth; /* of die; the unit's own entry is at 0 */
 	const struct wdx_pass *pass;
 };
 
@@ -206,7 +211,8 @@ WDX_API wdx_ident wdx_ident_of(const struct wdx_cursor *c, uint64_t offset);
 WDX_API wdx_ident wdx_ident_new(struct wdx_emit *e);
 
 /* Entries.  Attributes of an entry come before its children. */
-WDX_API void wdx_emit_die(struct wdx_emit *e, uint16_t tag, wdx_ident id); /* id may be WDX_NO_IDENT */
+WDX_API void wdx_emit_die(struct wdx_emit *e, uint16_t tag,
+			  wdx_ident id); /* id may be WDX_NO_IDENT */
 WDX_API void wdx_emit_die_end(struct wdx_emit *e);
 
 /* Attributes of the entry begun last.  The form is chosen by value and output version. */
@@ -218,11 +224,13 @@ WDX_API void wdx_emit_block(struct wdx_emit *e, uint16_t at, const void *p, size
 WDX_API void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id);
 WDX_API void wdx_emit_addr(struct wdx_emit *e, uint16_t at, uint64_t address);
 WDX_API void wdx_emit_expr(struct wdx_emit *e, uint16_t at, const struct wdx_expr *x);
-WDX_API void wdx_emit_loclist(struct wdx_emit *e, uint16_t at, const struct wdx_expr_loc *l, size_t n);
+WDX_API void wdx_emit_loclist(struct wdx_emit *e, uint16_t at, const struct wdx_expr_loc *l,
+			      size_t n);
 /* low_pc and high_pc for one range, DW_AT_ranges for more; nothing for none. */
 WDX_API void wdx_emit_pcs(struct wdx_emit *e, const struct wdx_range *r, size_t n);
 /* Copies an attribute of the input as it stands; what it refers to must be kept. */
-WDX_API void wdx_emit_attr(struct wdx_emit *e, const struct wdx_cursor *c, const struct wdx_attr *a);
+WDX_API void wdx_emit_attr(struct wdx_emit *e, const struct wdx_cursor *c,
+			   const struct wdx_attr *a);
 
 /* Expressions. */
 WDX_API struct wdx_expr *wdx_expr_begin(struct wdx_emit *e);
@@ -231,7 +239,8 @@ WDX_API void wdx_expr_op_uint(struct wdx_expr *x, uint8_t code, uint64_t v); /* 
 WDX_API void wdx_expr_op_sint(struct wdx_expr *x, uint8_t code, int64_t v);  /* SLEB128 operand */
 WDX_API void wdx_expr_const(struct wdx_expr *x, uint64_t v); /* the shortest unsigned constant */
 WDX_API void wdx_expr_addr(struct wdx_expr *x, uint64_t address); /* DW_OP_addr */
-WDX_API void wdx_expr_raw(struct wdx_expr *x, const void *p, size_t n); /* bytes without references */
+WDX_API void wdx_expr_raw(struct wdx_expr *x, const void *p,
+			  size_t n); /* bytes without references */
 /* An operation of the input, its reference to an entry remapped.  false: that entry is not kept. */
 WDX_API bool wdx_expr_copy(struct wdx_expr *x, const struct wdx_cursor *c, const struct wdx_op *op);
 WDX_API size_t wdx_expr_size(const struct wdx_expr *x);
@@ -262,8 +271,8 @@ WDX_API void wdx_emit_row(struct wdx_emit *e, const struct wdx_row *row);
 WDX_API bool wdx_decode_expr(const struct wdx_unit *u, const uint8_t *p, size_t size,
 			     struct wdx_op *ops, size_t max, size_t *n, const char **why);
 
-/* low_pc to high_pc, or the ranges, of the entry at the cursor, in either pass; tombstones and empty
- * ranges left out.  Borrowed until the next call or event. */
+/* low_pc to high_pc, or the ranges, of the entry at the cursor, in either pass; tombstones and
+ * empty ranges left out.  Borrowed until the next call or event. */
 WDX_API void wdx_die_pcs(const struct wdx_cursor *c, const struct wdx_range **r, size_t *n);
 
 /* The attribute of that name, or NULL. */
@@ -293,9 +302,9 @@ enum wdx_lost {
 };
 
 enum wdx_keep {
-	WDX_KEEP,      /* entry and, unless they say otherwise, its children */
-	WDX_KEEP_NOT,  /* neither it nor what is in it, unless something kept refers to that; then the
-			  part referred to and its parents are kept, `bare` */
+	WDX_KEEP,     /* entry and, unless they say otherwise, its children */
+	WDX_KEEP_NOT, /* neither it nor what is in it, unless something kept refers to that; then
+			 the part referred to and its parents are kept, `bare` */
 };
 
 struct wdx_visitor {
@@ -303,7 +312,8 @@ struct wdx_visitor {
 	enum wdx_keep (*keep)(const struct wdx_cursor *c, void *arg);
 	/* Second pass. */
 	enum wdx_verdict (*unit)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
-	enum wdx_verdict (*die)(const struct wdx_cursor *c, bool bare, struct wdx_emit *e, void *arg);
+	enum wdx_verdict (*die)(const struct wdx_cursor *c, bool bare, struct wdx_emit *e,
+				void *arg);
 	/* behind the copied attributes of an entry, and behind its children */
 	void (*attrs_end)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
 	void (*die_end)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
@@ -315,16 +325,17 @@ struct wdx_visitor {
 				 struct wdx_emit *e, void *arg);
 	/* an attribute that holds an expression or a location list */
 	enum wdx_verdict (*location)(const struct wdx_cursor *c, const struct wdx_attr *a,
-				     const struct wdx_loc *l, size_t n, struct wdx_emit *e, void *arg);
+				     const struct wdx_loc *l, size_t n, struct wdx_emit *e,
+				     void *arg);
 	/* one operation, while an expression is copied; DONE: it wrote to x itself; DROP: the whole
 	 * expression is left out */
-	enum wdx_verdict (*op)(const struct wdx_cursor *c, const struct wdx_op *op, struct wdx_expr *x,
-			       void *arg);
+	enum wdx_verdict (*op)(const struct wdx_cursor *c, const struct wdx_op *op,
+			       struct wdx_expr *x, void *arg);
 	/* the line table of a unit; DONE: header and rows emitted */
 	enum wdx_verdict (*lines)(const struct wdx_cursor *c, const struct wdx_line_table *t,
 				  struct wdx_emit *e, void *arg);
-	enum wdx_verdict (*row)(const struct wdx_cursor *c, const struct wdx_row *row, struct wdx_emit *e,
-				void *arg);
+	enum wdx_verdict (*row)(const struct wdx_cursor *c, const struct wdx_row *row,
+				struct wdx_emit *e, void *arg);
 	/* call frame information, entry by entry */
 	enum wdx_verdict (*frame)(const struct wdx_cursor *c, const struct wdx_frame *f,
 				  struct wdx_emit *e, void *arg);
@@ -333,11 +344,13 @@ struct wdx_visitor {
 				  struct wdx_emit *e, void *arg);
 	/* at the end of all units: what else belongs into the output */
 	void (*end)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
-	/* the pass itself had to leave something out: malformed, or a reference to what is not kept */
+	/* the pass itself had to leave something out: malformed, or a reference to what is not kept
+	 */
 	void (*lost)(const struct wdx_cursor *c, enum wdx_lost what, const char *detail, void *arg);
 };
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 struct wdx_input;
 
@@ -354,7 +367,8 @@ struct wdx_pass_config {
 	unsigned version;      /* DWARF version of the output, 4 or 5; 0: each unit's own */
 	unsigned address_size; /* of the output; 0: each unit's own */
 	bool big_endian;       /* byte order of the output */
-	void (*progress)(uint64_t done, uint64_t total, void *arg); /* bytes of .debug_info; may be NULL */
+	void (*progress)(uint64_t done, uint64_t total,
+			 void *arg); /* bytes of .debug_info; may be NULL */
 	void *progress_arg;
 };
 

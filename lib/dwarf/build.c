@@ -241,11 +241,9 @@ void wdx_build_unit(struct wdx_emit *e, const struct wdx_in_unit *u, unsigned ve
 	begin_unit(e, version, address_size);
 	if (u->pub.type == DW_UT_type && version < 5)
 		e->info = WDX_OUT_TYPES;
-	unit_header(e, u->pub.type);
+	unit_header(e, u->pub.type == DW_UT_skeleton ? DW_UT_compile : u->pub.type);
 	if (u->pub.type == DW_UT_type)
 		type_header(e, u);
-	else if (version >= 5 && u->pub.type == DW_UT_skeleton)
-		wdx_buf_u64(&e->out[e->info], u->signature);
 }
 
 void wdx_build_unit_drop(struct wdx_emit *e)

@@ -554,7 +554,8 @@ static void macros(struct wdx_pass *p, const struct wdx_attr *a)
 /* ---- all of them ------------------------------------------------------------------------------
  */
 
-/* What only says how other attributes of the input are encoded, or where entries lie. */
+/* What only says how other attributes of the input are encoded, or where entries lie; and what
+ * leads to a split part, which nobody could read beside an output without .debug_addr. */
 static bool is_plumbing(unsigned at)
 {
 	switch (at) {
@@ -566,6 +567,9 @@ static bool is_plumbing(unsigned at)
 	case DW_AT_GNU_addr_base:
 	case DW_AT_GNU_ranges_base:
 	case DW_AT_GNU_pubnames:
+	case DW_AT_dwo_name:
+	case DW_AT_GNU_dwo_name:
+	case DW_AT_GNU_dwo_id:
 		return true;
 	default:
 		return false;

@@ -59,6 +59,12 @@ static void close_die(struct wdx_pass *p)
 	wdx_emit_die_end(&p->emit);
 }
 
+/* A skeleton comes out as a unit without a split part. */
+static uint16_t output_tag(uint16_t tag)
+{
+	return tag == DW_TAG_skeleton_unit ? DW_TAG_compile_unit : tag;
+}
+
 /* Opens entry i; false: the visitor took it, with all below it. */
 static bool open_die(struct wdx_pass *p, uint32_t i)
 {
@@ -76,7 +82,7 @@ static bool open_die(struct wdx_pass *p, uint32_t i)
 		return false;
 	}
 	*slot = i;
-	wdx_emit_die(&p->emit, p->decoded.die.tag, i);
+	wdx_emit_die(&p->emit, output_tag(p->decoded.die.tag), i);
 	wdx_pass_attrs(p);
 	if (p->v->attrs_end)
 		p->v->attrs_end(&p->cursor, &p->emit, p->config->arg);
@@ -143,6 +149,14 @@ static void unit_body(struct wdx_pass *p)
 		wdx_emit_unit_end(&p->emit);
 }
 
+static bool is_split(struct wdx_pass *p, const struct wdx_in_unit *u)
+{
+	return u->pub.type == DW_UT_skeleton ||
+	       (!wdx_decode_die(p->in, u, u->first_die, &p->decoded) &&
+		(wdx_die_attr(&p->decoded.die, DW_AT_GNU_dwo_name) ||
+		 wdx_die_attr(&p->decoded.die, DW_AT_dwo_name)));
+}
+
 static void write_unit(struct wdx_pass *p, const struct wdx_in_unit *u)
 {
 	unsigned size = p->config->address_size ? p->config->address_size : u->pub.address_size;
@@ -155,6 +169,8 @@ static void write_unit(struct wdx_pass *p, const struct wdx_in_unit *u)
 	}
 	if (!u->ndies || p->in->dies.data[u->die].keep == WDX_KEPT_NOT)
 		return;
+	if (is_split(p, u))
+		wdx_pass_lost(p, WDX_LOST_UNIT, "the split part of a unit is not read");
 	wdx_build_unit(&p->emit, u, output_version(p, u), size);
 	unit_body(p);
 	wdx_arena_reset(&p->arena);

@@ -7,7 +7,8 @@
 
 #define NONE UINT32_MAX
 
-/* ---- bitmaps over the code section ------------------------------------------------------------ */
+/* ---- bitmaps over the code section ------------------------------------------------------------
+ */
 
 static bool bit(const uint64_t *bits, uint32_t at)
 {
@@ -57,10 +58,10 @@ static struct wdx_error *scan_module(struct wdx_codeindex *c)
 	c->calls = calloc(n, sizeof(uint64_t));
 	c->stores = calloc(n, sizeof(uint64_t));
 	c->control_ranks = calloc(n, sizeof(uint32_t));
-	if (!c->starts || !c->effects || !c->controls || !c->calls || !c->stores || !c->control_ranks)
+	if (!c->starts || !c->effects || !c->controls || !c->calls || !c->stores ||
+	    !c->control_ranks)
 		return &wdx_nomem;
-	wdx_vec_each(f, &c->module->funcs)
-	{
+	wdx_vec_each (f, &c->module->funcs) {
 		err = scan_body(c, f);
 		if (err)
 			return err;
@@ -80,9 +81,11 @@ static uint32_t block_of(const struct wdx_codeindex *c, uint32_t wasm)
 	return c->control_ranks[wasm / 64] + (uint32_t)__builtin_popcountll(below);
 }
 
-/* ---- intervals -------------------------------------------------------------------------------- */
+/* ---- intervals --------------------------------------------------------------------------------
+ */
 
-static bool add_interval(struct wdx_codeindex *c, uint32_t lo, uint32_t hi, uint32_t wasm, uint32_t first)
+static bool add_interval(struct wdx_codeindex *c, uint32_t lo, uint32_t hi, uint32_t wasm,
+			 uint32_t first)
 {
 	struct wdx_interval *last =
 		c->intervals.len > first ? &c->intervals.data[c->intervals.len - 1] : NULL;
@@ -107,7 +110,8 @@ static uint32_t own_position(const struct wdx_wasm_func *f, uint32_t wasm)
 	return f && wasm >= f->start.v && wasm < f->end.v ? wasm : NONE;
 }
 
-static bool add_part(struct wdx_codeindex *c, const struct wdx_wasm_func *f, const struct wdx_map_part *part)
+static bool add_part(struct wdx_codeindex *c, const struct wdx_wasm_func *f,
+		     const struct wdx_map_part *part)
 {
 	uint32_t first = (uint32_t)c->intervals.len, at = part->lo, wasm = NONE;
 
@@ -122,10 +126,12 @@ static bool add_part(struct wdx_codeindex *c, const struct wdx_wasm_func *f, con
 	return add_interval(c, at, part->hi, wasm, first);
 }
 
-/* ---- displaced intervals ---------------------------------------------------------------------- */
+/* ---- displaced intervals ----------------------------------------------------------------------
+ */
 
 /* The first return address of the function above that native position; its index in the pool. */
-static uint32_t return_above(const struct wdx_codeindex *c, const struct wdx_map_func *f, uint32_t native)
+static uint32_t return_above(const struct wdx_codeindex *c, const struct wdx_map_func *f,
+			     uint32_t native)
 {
 	uint32_t lo = f->first_call, hi = f->first_call + f->ncalls;
 
@@ -197,7 +203,8 @@ static uint32_t block_end(const struct wdx_codeindex *c, uint32_t block, uint32_
 	const struct wdx_interval *iv = c->intervals.data;
 	uint32_t stop = i + 1;
 
-	for (uint32_t k = stop; k < end && k - stop < MAX_STRAYS && !(iv[k].flags & WDX_IV_PART); k++)
+	for (uint32_t k = stop; k < end && k - stop < MAX_STRAYS && !(iv[k].flags & WDX_IV_PART);
+	     k++)
 		if (iv[k].wasm != NONE && block_of(c, iv[k].wasm) == block)
 			stop = k + 1;
 	return stop;
@@ -223,7 +230,8 @@ static void mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *
 	}
 }
 
-/* ---- building --------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------
+ */
 
 static struct wdx_error *add_func(struct wdx_codeindex *c, const struct wdx_map_func *m)
 {
@@ -245,8 +253,8 @@ static struct wdx_error *add_func(struct wdx_codeindex *c, const struct wdx_map_
 	return NULL;
 }
 
-/* An effect may be in several places: a fast and a slow path, a trap out of line.  The first counts:
- * what follows it may see the effect, what comes before does not. */
+/* An effect may be in several places: a fast and a slow path, a trap out of line.  The first
+ * counts: what follows it may see the effect, what comes before does not. */
 static void mark_effects(struct wdx_codeindex *c, const struct wdx_code_func *f)
 {
 	uint32_t done = NONE;
@@ -316,13 +324,12 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 	}
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (uint64_t)c->intervals.data[i].wasm << 32 | i;
-	wdx_vec_each(f, &c->funcs)
+	wdx_vec_each (f, &c->funcs)
 		qsort(keys + f->first, f->n, sizeof(*keys), by_key);
 	for (size_t i = 0; i < n; i++)
 		c->by_wasm[i] = (uint32_t)keys[i];
 	free(keys);
-	wdx_vec_each(f, &c->funcs)
-	{
+	wdx_vec_each (f, &c->funcs) {
 		if (!f->wasm)
 			continue;
 		mark_effects(c, f);
@@ -345,8 +352,7 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 	err = c->of_func ? scan_module(c) : &wdx_nomem;
 	if (!err)
 		memset(c->of_func, 0xff, module->funcs.len * sizeof(*c->of_func));
-	wdx_vec_each(m, &map->funcs)
-	{
+	wdx_vec_each (m, &map->funcs) {
 		if (err)
 			break;
 		err = add_func(c, m);
@@ -374,7 +380,8 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	memset(c, 0, sizeof(*c));
 }
 
-/* ---- queries ---------------------------------------------------------------------------------- */
+/* ---- queries ----------------------------------------------------------------------------------
+ */
 
 const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint64_t wasm)
 {
@@ -391,7 +398,8 @@ const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint
 }
 
 /* Index in by_wasm of the first interval of f at or behind that position. */
-static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm)
+static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			    uint64_t wasm)
 {
 	uint32_t lo = f->first, hi = f->first + f->n;
 
@@ -411,12 +419,14 @@ static uint64_t clamp(uint64_t wasm)
 	return wasm < NONE ? wasm : NONE;
 }
 
-bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi)
+bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
+		  uint64_t hi)
 {
 	return lower_bound(c, f, clamp(lo)) < lower_bound(c, f, clamp(hi));
 }
 
-uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm)
+uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			 uint64_t wasm)
 {
 	uint32_t i = lower_bound(c, f, clamp(wasm));
 
@@ -441,13 +451,12 @@ static bool add_range(struct wdx_ranges *out, size_t first, uint32_t lo, uint32_
 
 static bool in_range(const struct wdx_interval *iv, uint64_t lo, uint64_t hi, unsigned avoid)
 {
-	return iv->wasm != NONE && iv->wasm >= lo && iv->wasm < hi &&
-	       !(iv->flags & avoid);
+	return iv->wasm != NONE && iv->wasm >= lo && iv->wasm < hi && !(iv->flags & avoid);
 }
 
 /* An interval without position between two that belong to the range. */
-static bool bracketed(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t i, uint64_t lo,
-		      uint64_t hi, unsigned avoid)
+static bool bracketed(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t i,
+		      uint64_t lo, uint64_t hi, unsigned avoid)
 {
 	const struct wdx_interval *iv = c->intervals.data;
 
@@ -481,8 +490,9 @@ static int by_number(const void *a, const void *b)
 }
 
 /* From the intervals in wasm order: for small ranges in large functions. */
-static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a, uint32_t b,
-			 uint64_t lo, uint64_t hi, unsigned avoid, struct wdx_ranges *out)
+static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a,
+			 uint32_t b, uint64_t lo, uint64_t hi, unsigned avoid,
+			 struct wdx_ranges *out)
 {
 	const struct wdx_interval *iv = c->intervals.data;
 	size_t first = out->len;
@@ -557,7 +567,8 @@ uint32_t wdx_code_call_before(const struct wdx_codeindex *c, uint64_t wasm)
 	return NONE;
 }
 
-uint32_t wdx_code_return(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t call)
+uint32_t wdx_code_return(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			 uint32_t call)
 {
 	uint32_t a = lower_bound(c, f, call), b = lower_bound(c, f, (uint64_t)call + 1), found = 0;
 
@@ -565,7 +576,8 @@ uint32_t wdx_code_return(const struct wdx_codeindex *c, const struct wdx_code_fu
 		const struct wdx_interval *iv = &c->intervals.data[c->by_wasm[i]];
 
 		for (uint32_t k = return_above(c, f->map, iv->lo);
-		     k < f->map->first_call + f->map->ncalls && c->map->calls.data[k] <= iv->hi; k++) {
+		     k < f->map->first_call + f->map->ncalls && c->map->calls.data[k] <= iv->hi;
+		     k++) {
 			if (found)
 				return 0;
 			found = c->map->calls.data[k];

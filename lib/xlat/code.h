@@ -7,8 +7,8 @@
  * only when both neighbours do.  An interval is displaced when the compiler moved it past an effect
  * (store, call, global write) or into another block's code: what its position claims is not the
  * state of the machine there.  Only what does not depend on that state holds over such intervals.
- * It is stale where a store before it, in its block, has no code: compilers drop stores that a later
- * one overwrites.
+ * It is stale where a store before it, in its block, has no code: compilers drop stores that a
+ * later one overwrites.
  */
 #ifndef WDX_XLAT_CODE_H
 #define WDX_XLAT_CODE_H
@@ -20,7 +20,7 @@
 
 enum wdx_interval_flags {
 	WDX_IV_DISPLACED = 1,
-	WDX_IV_PART = 2, /* the first of its part */
+	WDX_IV_PART = 2,   /* the first of its part */
 	WDX_IV_STALE = 8,  /* linear memory may lack a store that wasm has made by then */
 	WDX_IV_EFFECT = 4, /* the first in native order in which its instruction's effect happens */
 };
@@ -42,11 +42,12 @@ struct wdx_codeindex {
 	const struct wdx_map *map;
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
-	uint32_t *by_wasm;		     /* numbers of a function's intervals by wasm position; at
-						the same indices as its intervals, those without
-						position last */
-	uint32_t *of_func;		     /* defined wasm function -> funcs, UINT32_MAX: no code */
-	uint64_t *starts, *effects, *controls, *calls, *stores; /* a bit per byte of the code section */
+	uint32_t *by_wasm; /* numbers of a function's intervals by wasm position; at
+			      the same indices as its intervals, those without
+			      position last */
+	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */
+	uint64_t *starts, *effects, *controls, *calls,
+		*stores; /* a bit per byte of the code section */
 	uint32_t *control_ranks;
 	WDX_VEC(uint32_t) scratch;
 };
@@ -59,10 +60,12 @@ void wdx_code_deinit(struct wdx_codeindex *c);
 const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint64_t wasm);
 
 /* Whether any native code shows a position in [lo, hi). */
-bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi);
+bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
+		  uint64_t hi);
 
 /* The first native address that shows exactly that position; UINT32_MAX: none does. */
-uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm);
+uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			 uint64_t wasm);
 
 /* Appends the native ranges of wasm range [lo, hi), sorted and merged among themselves, without
  * intervals that have a flag of `avoid`.  false: memory is out. */
@@ -76,6 +79,7 @@ void wdx_ranges_merge(struct wdx_ranges *r, size_t first);
 uint32_t wdx_code_call_before(const struct wdx_codeindex *c, uint64_t wasm);
 
 /* The native return address of the call at that wasm position when there is exactly one, else 0. */
-uint32_t wdx_code_return(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t call);
+uint32_t wdx_code_return(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			 uint32_t call);
 
 #endif

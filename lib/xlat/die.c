@@ -9,7 +9,8 @@
 
 #define PRODUCER "wasm-dwarf-xform " WDX_VERSION
 
-/* ---- the first pass --------------------------------------------------------------------------- */
+/* ---- the first pass ---------------------------------------------------------------------------
+ */
 
 static bool has_code(const struct wdx_die *die)
 {
@@ -60,11 +61,13 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 	return WDX_KEEP_NOT;
 }
 
-/* ---- scopes ----------------------------------------------------------------------------------- */
+/* ---- scopes -----------------------------------------------------------------------------------
+ */
 
 const struct wdx_range *wdx_xlat_scope(const struct wdx_xlat *x, size_t *n)
 {
-	size_t first = x->scopes.len ? x->scopes.data[x->scopes.len - 1].first : x->scope_ranges.len;
+	size_t first =
+		x->scopes.len ? x->scopes.data[x->scopes.len - 1].first : x->scope_ranges.len;
 
 	*n = x->scope_ranges.len - first;
 	return x->scope_ranges.data + first;
@@ -216,7 +219,8 @@ static enum wdx_verdict pcs(const struct wdx_cursor *c, const struct wdx_range *
 		return WDX_DONE;
 	}
 	const struct wdx_attr *lo = wdx_die_attr(c->die, DW_AT_low_pc);
-	uint32_t native = lo && x->func ? wdx_code_native(&x->code, x->func, lo->value) : UINT32_MAX;
+	uint32_t native =
+		lo && x->func ? wdx_code_native(&x->code, x->func, lo->value) : UINT32_MAX;
 
 	if (native == UINT32_MAX)
 		wdx_xlat_lose(x, WDX_LOSS_ADDRESS);
@@ -225,7 +229,8 @@ static enum wdx_verdict pcs(const struct wdx_cursor *c, const struct wdx_range *
 	return WDX_DONE;
 }
 
-/* ---- entries and attributes ------------------------------------------------------------------- */
+/* ---- entries and attributes -------------------------------------------------------------------
+ */
 
 static enum wdx_verdict unit(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
@@ -272,7 +277,8 @@ static enum wdx_verdict die(const struct wdx_cursor *c, bool bare, struct wdx_em
 	return WDX_COPY;
 }
 
-static enum wdx_verdict address_attr(struct wdx_xlat *x, const struct wdx_attr *a, struct wdx_emit *e)
+static enum wdx_verdict address_attr(struct wdx_xlat *x, const struct wdx_attr *a,
+				     struct wdx_emit *e)
 {
 	uint32_t native;
 
@@ -298,8 +304,8 @@ static bool is_call_promise(unsigned at)
 	       at == DW_AT_GNU_all_source_call_sites || at == DW_AT_GNU_all_tail_call_sites;
 }
 
-static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *a, struct wdx_emit *e,
-			     void *arg)
+static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *a,
+			     struct wdx_emit *e, void *arg)
 {
 	struct wdx_xlat *x = arg;
 
@@ -322,8 +328,8 @@ static bool is_pointer(unsigned tag)
 	       tag == DW_TAG_rvalue_reference_type;
 }
 
-/* Producers leave the size of pointers out, for it is the unit's address size; which is the target's
- * now, while a pointer in linear memory stays as wide as it was. */
+/* Producers leave the size of pointers out, for it is the unit's address size; which is the
+ * target's now, while a pointer in linear memory stays as wide as it was. */
 static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
 	const struct wdx_xlat *x = arg;
@@ -336,9 +342,9 @@ static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 static void lost(const struct wdx_cursor *c, enum wdx_lost what, const char *detail, void *arg)
 {
 	static const enum wdx_loss reasons[] = {
-		[WDX_LOST_REF] = WDX_LOSS_REF_LOST, [WDX_LOST_ATTR] = WDX_LOSS_BAD_ATTR,
-		[WDX_LOST_LIST] = WDX_LOSS_BAD_LIST, [WDX_LOST_EXPR] = WDX_LOSS_BAD_EXPR,
-		[WDX_LOST_LINE] = WDX_LOSS_BAD_LIST, [WDX_LOST_MACRO] = WDX_LOSS_MACRO,
+		[WDX_LOST_REF] = WDX_LOSS_REF_LOST,   [WDX_LOST_ATTR] = WDX_LOSS_BAD_ATTR,
+		[WDX_LOST_LIST] = WDX_LOSS_BAD_LIST,  [WDX_LOST_EXPR] = WDX_LOSS_BAD_EXPR,
+		[WDX_LOST_LINE] = WDX_LOSS_BAD_LIST,  [WDX_LOST_MACRO] = WDX_LOSS_MACRO,
 		[WDX_LOST_UNIT] = WDX_LOSS_UNIT_KIND,
 	};
 
@@ -354,7 +360,8 @@ static enum wdx_verdict frame(const struct wdx_cursor *c, const struct wdx_frame
 	return WDX_DROP;
 }
 
-/* ---- functions without DWARF ------------------------------------------------------------------ */
+/* ---- functions without DWARF ------------------------------------------------------------------
+ */
 
 static bool undescribed(const struct wdx_xlat *x, size_t i)
 {
@@ -446,7 +453,8 @@ const struct wdx_visitor wdx_xlat_visitor = {
 	.lost = lost,
 };
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 /* The stack pointer is the caller's again once a call has returned, in any convention. */
 static struct wdx_error *init_preserved(struct wdx_xlat *x)
@@ -491,6 +499,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_vec_free(&x->memory);
 	wdx_vec_free(&x->frame_ranges);
 	wdx_vec_free(&x->ranges);
+	wdx_vec_free(&x->clipped);
 	wdx_vec_free(&x->locs);
 	free(x->preserved);
 	free(x->described);

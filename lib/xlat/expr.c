@@ -6,7 +6,8 @@
  * locations, DW_OP_fbreg and DW_OP_addr.
  *
  * Numbers of 32 bits live in wider native stack entries: `clean` says that the upper bits are known
- * to be zero.  Sums wrap at 32 bits because they are masked before anything looks at the upper half.
+ * to be zero.  Sums wrap at 32 bits because they are masked before anything looks at the upper
+ * half.
  */
 #include "xlat/expr.h"
 
@@ -34,10 +35,10 @@ struct run {
 	struct wdx_expr *out;		  /* likewise */
 	struct val stack[STACK_MAX];
 	unsigned n;
-	bool implicit;	    /* stack_value was seen */
-	bool described;	    /* the location is complete: implicit_value and the like */
+	bool implicit;		 /* stack_value was seen */
+	bool described;		 /* the location is complete: implicit_value and the like */
 	unsigned given, missing; /* pieces */
-	enum wdx_loss loss; /* the first reason to give up */
+	enum wdx_loss loss;	 /* the first reason to give up */
 };
 
 static void give_up(struct run *r, enum wdx_loss why)
@@ -84,7 +85,8 @@ static uint64_t wrap(uint64_t v, unsigned bits)
 	return bits == 32 ? (uint32_t)v : v;
 }
 
-/* ---- needs and places ------------------------------------------------------------------------- */
+/* ---- needs and places -------------------------------------------------------------------------
+ */
 
 /* The number of that need, noted when it is new. */
 static unsigned need(struct run *r, uint32_t kind, uint32_t index)
@@ -224,7 +226,8 @@ static void push_base(struct run *r)
 		place_value(r, p, native_bits(r) / 8, 0);
 }
 
-/* ---- the abstract stack ----------------------------------------------------------------------- */
+/* ---- the abstract stack -----------------------------------------------------------------------
+ */
 
 static void push(struct run *r, struct val v)
 {
@@ -303,7 +306,8 @@ static void settle(struct run *r)
 	}
 }
 
-/* ---- operations ------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------------
+ */
 
 static void push_const(struct run *r, uint64_t v)
 {
@@ -315,7 +319,9 @@ static void push_const(struct run *r, uint64_t v)
 
 static unsigned type_bits(uint8_t type)
 {
-	return type == WDX_I64 || type == WDX_F64 ? 64 : type == WDX_I32 || type == WDX_F32 ? 32 : 0;
+	return type == WDX_I64 || type == WDX_F64   ? 64
+	       : type == WDX_I32 || type == WDX_F32 ? 32
+						    : 0;
 }
 
 static void push_need(struct run *r, uint32_t kind, uint32_t index, uint8_t type)
@@ -337,7 +343,9 @@ static void wasm_location(struct run *r, const struct wdx_op *o)
 	switch (o->arg[0]) {
 	case 0:
 	case 4:
-		type = r->x->func && o->arg[1] <= UINT32_MAX ? wdx_wasm_local_type(m, r->x->func, index) : 0;
+		type = r->x->func && o->arg[1] <= UINT32_MAX
+			       ? wdx_wasm_local_type(m, r->x->func, index)
+			       : 0;
 		if (!type)
 			give_up(r, WDX_LOSS_NO_LOCAL);
 		else
@@ -425,7 +433,8 @@ static void binary(struct run *r, uint8_t code, enum arith how)
 		give_up(r, a->kind == b->kind ? WDX_LOSS_FLOAT_ARITHMETIC : WDX_LOSS_MIXED_EXPR);
 		return;
 	}
-	/* LLVM means 64-bit arithmetic where the operands are; a small constant is the same in both */
+	/* LLVM means 64-bit arithmetic where the operands are; a small constant is the same in both
+	 */
 	if (a->bits != b->bits && !(b_const && b_value < 0x80000000u)) {
 		give_up(r, WDX_LOSS_MIXED_EXPR);
 		return;
@@ -525,7 +534,8 @@ static void convert(struct run *r, const struct wdx_op *o)
 	v->kind = VAL_TYPED;
 }
 
-/* ---- the end of a location or piece ----------------------------------------------------------- */
+/* ---- the end of a location or piece -----------------------------------------------------------
+ */
 
 /* A whole local, global or stack slot: where it is kept is where the variable is. */
 static void whole(struct run *r, const struct val *v)
@@ -618,7 +628,8 @@ static void begin_location(struct run *r)
  * before it failed would be wrong, so each piece is tried before it is written. */
 static bool piece_possible(struct run *r, size_t from, size_t to);
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 static void step(struct run *r, const struct wdx_op *o)
 {

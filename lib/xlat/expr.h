@@ -35,8 +35,9 @@ struct wdx_need {
 
 enum wdx_xexpr_use {
 	WDX_USE_VARIABLE,   /* DW_AT_location */
-	WDX_USE_FRAME_BASE, /* DW_AT_frame_base: the native address of the frame in linear memory; right
-			       for whatever else is to give a native address (data_location) */
+	WDX_USE_FRAME_BASE, /* DW_AT_frame_base: the native address of the frame in linear memory;
+			       right for whatever else is to give a native address (data_location)
+			     */
 	WDX_USE_VALUE,	    /* byte sizes, bounds...: a plain number, no address */
 };
 
@@ -50,21 +51,21 @@ struct wdx_xexpr {
 	struct wdx_need needs[WDX_XEXPR_MAX_NEEDS];
 	size_t nneeds;
 	/* enum wdx_valtype of each need; 0: unknown, as that of an operand-stack slot is unless the
-	 * caller sets it between parse and emit.  Unknown ones go whole, and into what comes out right
-	 * for 32 and for 64 bits. */
+	 * caller sets it between parse and emit.  Unknown ones go whole, and into what comes out
+	 * right for 32 and for 64 bits. */
 	uint8_t need_type[WDX_XEXPR_MAX_NEEDS];
 	/* Bytes of the variable; 0, as parse leaves it: unknown.  Set by the caller, it keeps a
 	 * variable from reading beyond a narrower value. */
 	uint64_t var_size;
-	bool uses_frame;  /* reads the frame base by DW_OP_fbreg */
+	bool uses_frame;   /* reads the frame base by DW_OP_fbreg */
 	bool reads_memory; /* the location is in linear memory or something there is loaded */
-	bool innermost;	  /* true in the innermost frame only: reads a mutable wasm global */
-	bool pieces;	  /* composite: a missing need costs only its piece */
+	bool innermost;	   /* true in the innermost frame only: reads a mutable wasm global */
+	bool pieces;	   /* composite: a missing need costs only its piece */
 };
 
 /* A place of the context pointer and of each need where the expression is wanted. */
 struct wdx_xplaces {
-	const struct wdx_place *context;		    /* NULL: unknown there */
+	const struct wdx_place *context;		   /* NULL: unknown there */
 	const struct wdx_place *need[WDX_XEXPR_MAX_NEEDS]; /* NULL: unknown there */
 };
 

@@ -43,13 +43,15 @@ static bool same_rule(const struct frames *f, const struct wdx_rule *a, const st
 	       same_bytes(f, a->first, a->n, b->first, b->n);
 }
 
-static bool same_cfa(const struct frames *f, const struct wdx_map_row *a, const struct wdx_map_row *b)
+static bool same_cfa(const struct frames *f, const struct wdx_map_row *a,
+		     const struct wdx_map_row *b)
 {
 	return a->cfa_reg == b->cfa_reg && a->cfa_off == b->cfa_off &&
 	       same_bytes(f, a->cfa_first, a->cfa_n, b->cfa_first, b->cfa_n);
 }
 
-static bool same_row(const struct frames *f, const struct wdx_map_row *a, const struct wdx_map_row *b)
+static bool same_row(const struct frames *f, const struct wdx_map_row *a,
+		     const struct wdx_map_row *b)
 {
 	if (!same_cfa(f, a, b) || a->n != b->n)
 		return false;
@@ -124,17 +126,17 @@ static void put_clobbered(struct frames *f, const struct wdx_map_row *row)
 
 static struct wdx_error *bad_row(const struct wdx_map_row *row)
 {
-	return wdx_bad_input("unwind row at native 0x%x cannot be said in DWARF: an offset is no multiple "
-			     "of the stack slot size",
-			     row->native);
+	return wdx_bad_input(
+		"unwind row at native 0x%x cannot be said in DWARF: an offset is no multiple "
+		"of the stack slot size",
+		row->native);
 }
 
 static struct wdx_error *cie_for(struct frames *f, const struct wdx_map_row *row, size_t *offset)
 {
 	struct cie *c;
 
-	wdx_vec_each(c, &f->cies)
-	{
+	wdx_vec_each (c, &f->cies) {
 		if (!same_row(f, c->row, row))
 			continue;
 		*offset = c->offset;
@@ -166,7 +168,8 @@ static struct wdx_error *cie_for(struct frames *f, const struct wdx_map_row *row
 }
 
 /* The instructions that lead from one row to the next; both lists of rules are sorted. */
-static bool put_changes(struct frames *f, const struct wdx_map_row *from, const struct wdx_map_row *to)
+static bool put_changes(struct frames *f, const struct wdx_map_row *from,
+			const struct wdx_map_row *to)
 {
 	const struct wdx_rule *a = rules(f, from), *b = rules(f, to);
 	uint32_t i = 0, k = 0;
@@ -203,7 +206,8 @@ static struct wdx_error *put_part(struct frames *f, const struct wdx_map_part *p
 			return bad_row(&row[i]);
 	}
 	if (wdx_write_fde(f->out, cie, f->address_size, f->x->text_addr + part->lo,
-			  f->x->text_addr + part->hi, f->insns.data, f->insns.len) == WDX_NOT_WRITTEN)
+			  f->x->text_addr + part->hi, f->insns.data,
+			  f->insns.len) == WDX_NOT_WRITTEN)
 		return wdx_bad_input("call frame information exceeds the limits of .debug_frame");
 	return NULL;
 }
@@ -217,7 +221,8 @@ static int64_t data_align(const struct wdx_map *map, unsigned address_size)
 	return -(int64_t)address_size;
 }
 
-struct wdx_error *wdx_xlat_frames(const struct wdx_xlat *x, unsigned address_size, struct wdx_buf *b)
+struct wdx_error *wdx_xlat_frames(const struct wdx_xlat *x, unsigned address_size,
+				  struct wdx_buf *b)
 {
 	struct frames f = {.x = x, .map = x->map, .out = b, .address_size = (uint8_t)address_size};
 	int ra = wdx_target_return_address(x->target);

@@ -13,10 +13,11 @@ struct lines {
 	struct wdx_emit *e;
 	const struct wdx_row *rows; /* of the sequence in work, its end row left out */
 	size_t n;
-	size_t at;   /* the row in force in the output; n: none yet */
-	size_t stmt; /* the row that an is_stmt row was made from last; n: none */
-	size_t prologue; /* the row that ends the function's prologue; n: none, or behind it already */
-	uint8_t *marks; /* by row: enum mark */
+	size_t at;	 /* the row in force in the output; n: none yet */
+	size_t stmt;	 /* the row that an is_stmt row was made from last; n: none */
+	size_t prologue; /* the row that ends the function's prologue; n: none, or behind it already
+			  */
+	uint8_t *marks;	 /* by row: enum mark */
 };
 
 enum mark {
@@ -124,8 +125,8 @@ static size_t prologue_row(const struct lines *l, const struct wdx_code_func *f,
 
 /*
  * Where statements begin in native code.  A row of the input that is a statement may have none: a
- * load that was forwarded, an address folded into its use.  Then the statement begins with the first
- * row behind it that has code, up to the next statement, as long as the line is the same.
+ * load that was forwarded, an address folded into its use.  Then the statement begins with the
+ * first row behind it that has code, up to the next statement, as long as the line is the same.
  */
 static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t opening)
 {
@@ -141,7 +142,8 @@ static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t op
 	for (size_t r = opening, leader = l->n; r < end; r++) {
 		if (l->rows[r].flags & WDX_ROW_IS_STMT)
 			leader = r;
-		if (leader == l->n || !(l->marks[r] & MARK_PRESENT) || l->rows[r].line != l->rows[leader].line)
+		if (leader == l->n || !(l->marks[r] & MARK_PRESENT) ||
+		    l->rows[r].line != l->rows[leader].line)
 			continue;
 		l->marks[r] |= MARK_STOP;
 		leader = l->n;

@@ -8,7 +8,8 @@
 #include <dwarf.h>
 #include <string.h>
 
-/* ---- places over native addresses ------------------------------------------------------------- */
+/* ---- places over native addresses -------------------------------------------------------------
+ */
 
 /* One thing an expression needs, followed along ascending native addresses. */
 struct track {
@@ -16,7 +17,8 @@ struct track {
 	const struct wdx_place *fixed;		/* where no range says anything; may be NULL */
 };
 
-static const struct wdx_map_entity *find_entity(const struct wdx_xlat *x, uint32_t kind, uint32_t index)
+static const struct wdx_map_entity *find_entity(const struct wdx_xlat *x, uint32_t kind,
+						uint32_t index)
 {
 	const struct wdx_map_func *f = x->func->map;
 	uint32_t lo = f->first_entity, hi = lo + f->nentities;
@@ -96,7 +98,8 @@ static const struct wdx_place *track_at(const struct wdx_xlat *x, struct track *
 	return &x->map->places.data[t->next->place];
 }
 
-/* ---- the list in work ------------------------------------------------------------------------- */
+/* ---- the list in work -------------------------------------------------------------------------
+ */
 
 struct work {
 	struct wdx_xlat *x;
@@ -265,27 +268,28 @@ static bool native_ranges(struct wdx_xlat *x, const struct wdx_loc *l)
 /* Cuts x->ranges down to others; all are sorted.  false: memory is out. */
 static bool clip(struct wdx_xlat *x, const struct wdx_range *to, size_t n)
 {
-	struct wdx_ranges out = {0};
+	struct wdx_ranges *out = &x->clipped, swap;
 	size_t k = 0;
-	bool ok = true;
 
-	for (size_t i = 0; ok && i < x->ranges.len; i++) {
+	out->len = 0;
+	for (size_t i = 0; i < x->ranges.len; i++) {
 		const struct wdx_range *r = &x->ranges.data[i];
 
 		while (k < n && to[k].hi <= r->lo)
 			k++;
-		for (size_t j = k; ok && j < n && to[j].lo < r->hi; j++) {
-			struct wdx_range *o = wdx_vec_push(&out);
+		for (size_t j = k; j < n && to[j].lo < r->hi; j++) {
+			struct wdx_range *o = wdx_vec_push(out);
 
-			ok = o;
-			if (o)
-				*o = (struct wdx_range){to[j].lo > r->lo ? to[j].lo : r->lo,
-							to[j].hi < r->hi ? to[j].hi : r->hi};
+			if (!o)
+				return false;
+			*o = (struct wdx_range){to[j].lo > r->lo ? to[j].lo : r->lo,
+						to[j].hi < r->hi ? to[j].hi : r->hi};
 		}
 	}
-	wdx_vec_free(&x->ranges);
-	x->ranges = out;
-	return ok;
+	swap = x->ranges;
+	x->ranges = *out;
+	*out = swap;
+	return true;
 }
 
 static bool clip_to_scope(struct wdx_xlat *x)
@@ -296,8 +300,8 @@ static bool clip_to_scope(struct wdx_xlat *x)
 	return clip(x, scope, n);
 }
 
-/* Where there is no frame base a debugger would call DW_OP_fbreg an error; a location that ends there
- * it calls optimized out. */
+/* Where there is no frame base a debugger would call DW_OP_fbreg an error; a location that ends
+ * there it calls optimized out. */
 static bool clip_to_frame(struct wdx_xlat *x)
 {
 	return !x->xexpr.uses_frame || clip(x, x->frame_ranges.data, x->frame_ranges.len);
@@ -334,7 +338,8 @@ static enum wdx_loss one_entry(struct wdx_xlat *x, const struct wdx_loc *l, stru
 	return w.loss == WDX_LOSS_NO_PLACE && !x->map->has_locals ? WDX_LOSS_NO_LOCALS : w.loss;
 }
 
-/* ---- counting what a debugger will see -------------------------------------------------------- */
+/* ---- counting what a debugger will see --------------------------------------------------------
+ */
 
 static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
 {
@@ -378,7 +383,8 @@ static void count(struct wdx_xlat *x, uint64_t input, uint64_t output)
 	x->stats.covered_bytes += output < input ? output : input;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------------------
+ */
 
 static enum wdx_xexpr_use use_of(unsigned at)
 {
@@ -405,8 +411,8 @@ static bool member_offset(const struct wdx_cursor *c, const struct wdx_attr *a,
 }
 
 /* The slot of a virtual function is a constant that is never an address. */
-static bool vtable_slot(const struct wdx_cursor *c, const struct wdx_attr *a, const struct wdx_loc *l,
-			struct wdx_emit *e)
+static bool vtable_slot(const struct wdx_cursor *c, const struct wdx_attr *a,
+			const struct wdx_loc *l, struct wdx_emit *e)
 {
 	struct wdx_op op;
 	const char *why;
@@ -448,8 +454,8 @@ static int by_address(const void *a, const void *b)
 	return p->lo < q->lo ? -1 : p->lo > q->lo;
 }
 
-/* Entries of the input may overlap; each of ours is true by itself, but debuggers and verifiers want
- * them disjoint: the first wins. */
+/* Entries of the input may overlap; each of ours is true by itself, but debuggers and verifiers
+ * want them disjoint: the first wins. */
 static void make_disjoint(struct wdx_xlat *x)
 {
 	size_t w = 0;
@@ -478,15 +484,16 @@ static void remember_frame(struct wdx_xlat *x)
 	wdx_ranges_merge(&x->frame_ranges, 0);
 }
 
-static enum wdx_loss emit_list(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
-			       const struct wdx_loc *l, size_t n, struct wdx_emit *e)
+static enum wdx_loss emit_list(struct wdx_xlat *x, const struct wdx_cursor *c,
+			       const struct wdx_attr *a, const struct wdx_loc *l, size_t n,
+			       struct wdx_emit *e)
 {
 	enum wdx_loss loss = WDX_LOSS_NO_PLACE, why;
 
 	x->locs.len = 0;
 	for (size_t i = 0; i < n; i++) {
-		why = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func->wasm, use_of(a->name), l[i].expr,
-				      l[i].size);
+		why = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func->wasm, use_of(a->name),
+				      l[i].expr, l[i].size);
 		if (why == WDX_LOSS_NONE)
 			why = one_entry(x, &l[i], e);
 		if (why != WDX_LOSS_NONE)
@@ -501,16 +508,17 @@ static enum wdx_loss emit_list(struct wdx_xlat *x, const struct wdx_cursor *c, c
 	return WDX_LOSS_NONE;
 }
 
-static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
-			       const struct wdx_loc *l, size_t n, struct wdx_emit *e)
+static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c,
+			       const struct wdx_attr *a, const struct wdx_loc *l, size_t n,
+			       struct wdx_emit *e)
 {
 	enum wdx_loss loss;
 
 	x->locs.len = 0;
 	if (!n)
 		return x->func ? WDX_LOSS_NO_PLACE : WDX_LOSS_DEAD_CODE;
-	loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL, use_of(a->name),
-			       l->expr, l->size);
+	loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
+			       use_of(a->name), l->expr, l->size);
 	if (n == 1 && loss != WDX_LOSS_NONE)
 		return loss;
 	if (loss == WDX_LOSS_NONE && single(x, l, n))
@@ -537,9 +545,7 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 		wdx_xlat_lose(x, loss);
 	if (counted) {
 		one = loss == WDX_LOSS_NONE && single(x, l, n);
-		output = loss != WDX_LOSS_NONE ? 0
-			 : one		       ? UINT64_MAX
-					       : located_bytes(x);
+		output = loss != WDX_LOSS_NONE ? 0 : one ? UINT64_MAX : located_bytes(x);
 		count(x, input_bytes(x, l, n), output);
 	}
 	return WDX_DONE;

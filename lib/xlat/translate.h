@@ -27,7 +27,7 @@ struct wdx_xlat {
 	uint64_t text_addr; /* of native offset 0 in the side-car */
 	const char *module_name;
 	unsigned dwarf_version; /* of the output */
-	bool *preserved; /* by DWARF register number; npreserved of them */
+	bool *preserved;	/* by DWARF register number; npreserved of them */
 	size_t npreserved;
 	bool *described; /* by function of the map: has an entry */
 
@@ -38,12 +38,13 @@ struct wdx_xlat {
 	unsigned func_depth;
 	WDX_VEC(struct wdx_scope) scopes;
 	struct wdx_ranges scope_ranges;
-	struct wdx_ranges body; /* all of the function but displaced code: where its state is known */
-	struct wdx_ranges memory; /* of these where linear memory is known, too */
+	struct wdx_ranges
+		body; /* all of the function but displaced code: where its state is known */
+	struct wdx_ranges memory;	/* of these where linear memory is known, too */
 	struct wdx_ranges frame_ranges; /* where the function's frame base is known */
 
 	/* scratch */
-	struct wdx_ranges ranges;
+	struct wdx_ranges ranges, clipped;
 	WDX_VEC(struct wdx_expr_loc) locs;
 	struct wdx_xexpr xexpr;
 
@@ -68,7 +69,8 @@ const struct wdx_range *wdx_xlat_scope(const struct wdx_xlat *x, size_t *n);
 
 /* Events (see struct wdx_visitor). */
 enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_attr *a,
-				   const struct wdx_loc *l, size_t n, struct wdx_emit *e, void *arg);
+				   const struct wdx_loc *l, size_t n, struct wdx_emit *e,
+				   void *arg);
 enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_line_table *t,
 				struct wdx_emit *e, void *arg);
 

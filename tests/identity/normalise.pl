@@ -8,6 +8,7 @@
 #  - references are by the ordinal of their target among all entries;
 #  - forms: indexed addresses are resolved, numbers are decimal, string forms not told apart;
 #  - version 2 and 3 count as 4, and .debug_macinfo as .debug_macro: the output is never older;
+#  - a skeleton unit is one without a split part;
 #  - tombstoned and empty entries of lists and dead line sequences, which the pass leaves out.
 use strict;
 use warnings;
@@ -51,7 +52,7 @@ sub expr
 }
 
 my %drop = map { $_ => 1 } qw(sibling str_offsets_base addr_base rnglists_base loclists_base
-	GNU_addr_base GNU_ranges_base GNU_pubnames);
+	GNU_addr_base GNU_ranges_base GNU_pubnames dwo_name GNU_dwo_name GNU_dwo_id);
 my $constant = qr/const_value|_size|_offset|_id$|^(decl|call)_(file|line|column)|^data_/;
 my $address = qr/^(low_pc|high_pc|entry_pc|call_return_pc|call_pc|GNU_call_site_value)$/;
 
@@ -104,7 +105,7 @@ sub entries
 		if (/^0x[0-9a-f]+:( +)(DW_TAG_\w+)/) {
 			$depth = length $1;
 			$dead_at = 0 if $depth <= $dead_at;
-			print "$1$2\n";
+			print $1, $2 eq 'DW_TAG_skeleton_unit' ? 'DW_TAG_compile_unit' : $2, "\n";
 			next;
 		}
 		if (/^\s+DW_AT_(\w+)\t\((.*)/s) {
@@ -125,9 +126,12 @@ sub entries
 			next;
 		}
 		if (/^0x[0-9a-f]+: (\w+ Unit): .*version = 0x000(\d), (?:unit_type = (\w+), )?.*addr_size = (\w+)/) {
-			$base = $2 >= 5 ? 8 : undef;
-			$in = hex $4;
-			print "UNIT $1 version ", $2 < 4 ? 4 : $2, ' ', $3 // '', " $4\n";
+			my ($kind, $version, $type, $size) = ($1, $2, $3 // '', $4);
+
+			$type =~ s/skeleton/compile/;
+			$base = $version >= 5 ? 8 : undef;
+			$in = hex $size;
+			print "UNIT $kind version ", $version < 4 ? 4 : $version, " $type $size\n";
 			next;
 		}
 		next if /^0x[0-9a-f]+: +NULL|^\s*\)?$|file format|contents:$/;
