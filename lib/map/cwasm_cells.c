@@ -22,6 +22,10 @@
 
 enum { CELL = 16, POINTER = 8, NREGS = 64 };
 
+/* Bytes of code after which no more is looked at, once everything has been seen: the layout is one
+ * for the whole image, and disassembling all of a large one costs as much as translating it. */
+enum { ENOUGH = 128 * 1024 };
+
 enum kind { NOTHING, GLOBAL_GET, GLOBAL_SET, MEMORY };
 
 struct subject { /* a wasm instruction that uses a global or a memory */
@@ -47,6 +51,7 @@ struct learning {
 	const struct wdx_map_entity *context;
 	struct pointer regs[NREGS];
 	uint64_t known;		/* bit n: regs[n] holds */
+	uint64_t looked;	/* bytes of code looked at */
 	struct sight cells;	/* of the first of the module's own globals */
 	struct sight *globals;	/* imported ones: of the pointer */
 	struct sight *memories; /* of the base or of the pointer */
@@ -274,11 +279,24 @@ static struct wdx_error *learn_function(struct learning *l, const struct wdx_map
 	if (err || !l->subjects.len)
 		return err;
 	l->known = 0;
+	l->looked += part->hi - part->lo;
 	for (i = 0; i < part->n; i++) {
 		s = subject_at(l, pair[i].wasm);
 		learn_run(l, &s, pair[i].native, i + 1 < part->n ? pair[i + 1].native : part->hi);
 	}
 	return NULL;
+}
+
+static bool is_enough(const struct learning *l)
+{
+	const struct wdx_wasm *m = l->c->wasm;
+	bool all = l->looked >= ENOUGH;
+
+	for (size_t i = 0; all && i < m->memories.len; i++)
+		all = l->memories[i].seen;
+	for (size_t i = 0; all && i < m->globals.len; i++)
+		all = m->globals.data[i].imported ? l->globals[i].seen : l->cells.seen;
+	return all;
 }
 
 /* --- Results -----------------------------------------------------------------------------------
@@ -397,7 +415,7 @@ struct wdx_error *wdx_cwasm_cells(struct wdx_cwasm *c)
 	l->c = c;
 	err = prepare(l);
 	wdx_vec_each (part, &c->map->parts)
-		if (!err && l->accesses)
+		if (!err && l->accesses && !is_enough(l))
 			err = learn_function(l, part);
 	if (!err)
 		err = put_memories(l);

@@ -310,6 +310,17 @@ static int by_key(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Much code is in the order of its wasm positions already. */
+static void sort_keys(uint64_t *keys, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (keys[i] > keys[i - 1])
+			continue;
+		qsort(keys, n, sizeof(*keys), by_key);
+		return;
+	}
+}
+
 /* Keys of position and number: intervals are numbered in native order, so ties sort by it. */
 static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 {
@@ -325,7 +336,7 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (uint64_t)c->intervals.data[i].wasm << 32 | i;
 	wdx_vec_each (f, &c->funcs)
-		qsort(keys + f->first, f->n, sizeof(*keys), by_key);
+		sort_keys(keys + f->first, f->n);
 	for (size_t i = 0; i < n; i++)
 		c->by_wasm[i] = (uint32_t)keys[i];
 	free(keys);
@@ -489,6 +500,16 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void sort_numbers(uint32_t *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (v[i] > v[i - 1])
+			continue;
+		qsort(v, n, sizeof(*v), by_number);
+		return;
+	}
+}
+
 /* From the intervals in wasm order: for small ranges in large functions. */
 static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a,
 			 uint32_t b, uint64_t lo, uint64_t hi, unsigned avoid,
@@ -501,7 +522,7 @@ static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f,
 	if (!wdx_vec_reserve(&c->scratch, b - a))
 		return false;
 	memcpy(c->scratch.data, c->by_wasm + a, (b - a) * sizeof(uint32_t));
-	qsort(c->scratch.data, b - a, sizeof(uint32_t), by_number);
+	sort_numbers(c->scratch.data, b - a);
 	for (uint32_t k = 0; k < b - a; k++) {
 		uint32_t i = c->scratch.data[k];
 
