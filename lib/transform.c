@@ -162,17 +162,12 @@ static struct wdx_error *translate(struct run *r)
  * image and the map made of it agree. */
 static void build_id(const struct run *r, uint8_t id[32])
 {
-	uint8_t digest[64];
+	uint64_t digest[2 + 16] = {r->result->text_size, r->config->compress};
+	size_t n = 2;
 
-	memset(digest, 0, sizeof(digest));
-	memcpy(digest, &r->result->text_size, sizeof(r->result->text_size));
-	digest[8] = (uint8_t)r->config->compress;
-	wdx_sha256(digest, sizeof(digest), id);
-	for (size_t i = 0; i < r->dwarf.n; i++) {
-		memcpy(digest, id, 32);
-		wdx_sha256(r->dwarf.sections[i].data, r->dwarf.sections[i].size, digest + 32);
-		wdx_sha256(digest, sizeof(digest), id);
-	}
+	for (size_t i = 0; i < r->dwarf.n && n < 18; i++)
+		digest[n++] = wdx_hash64(r->dwarf.sections[i].data, r->dwarf.sections[i].size);
+	wdx_sha256(digest, n * sizeof(*digest), id);
 }
 
 static const struct wdx_elf_symbol *symbols(const struct run *r, size_t *n)

@@ -48,6 +48,9 @@ struct wdx_error *wdx_target_calls(const struct wdx_target *t, const uint8_t *co
 				   uint32_t hi, const uint32_t *starts, size_t nstarts,
 				   struct wdx_native_calls *out, bool *known);
 
+/* xxHash (LLVM's): fast, not for what an adversary may choose. */
+uint64_t wdx_hash64(const void *data, size_t size);
+
 /* SHA-256 (LLVM's). */
 void wdx_sha256(const void *data, size_t size, uint8_t digest[32]);
 

@@ -38,6 +38,7 @@
 #include <llvm/MC/MCTargetOptions.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Support/SHA256.h>
+#include <llvm/Support/xxhash.h>
 #include <llvm/Support/raw_ostream.h>
 
 extern "C" {
@@ -530,6 +531,11 @@ wdx_insn wdx_decode(wdx_decoder *d, const uint8_t *p, size_t n, uint64_t at)
 	}
 	in.size = in.ok ? (uint32_t)size : skip(t, size);
 	return in;
+}
+
+uint64_t wdx_hash64(const void *data, size_t size)
+{
+	return xxHash64(StringRef(static_cast<const char *>(data), size));
 }
 
 void wdx_sha256(const void *data, size_t size, uint8_t digest[32])

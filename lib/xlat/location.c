@@ -325,7 +325,12 @@ static enum wdx_loss one_entry(struct wdx_xlat *x, const struct wdx_loc *l, stru
 	memset(&w, 0, sizeof(w));
 	work_init(&w, x, e);
 	w.loss = WDX_LOSS_NO_PLACE;
-	if (!native_ranges(x, l) || !clip_to_scope(x) || !clip_to_frame(x)) {
+	if (!native_ranges(x, l) || !clip_to_scope(x)) {
+		wdx_emit_fail(e, "out of memory");
+		return WDX_LOSS_NO_PLACE;
+	}
+	x->input_bytes += bytes_of(x->ranges.data, x->ranges.len);
+	if (!clip_to_frame(x)) {
 		wdx_emit_fail(e, "out of memory");
 		return WDX_LOSS_NO_PLACE;
 	}
@@ -347,23 +352,14 @@ static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
 	       (c->die->tag == DW_TAG_variable || c->die->tag == DW_TAG_formal_parameter);
 }
 
-/* Native bytes of the scope where the input gives the variable a location. */
-static uint64_t input_bytes(struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
+/* Native bytes of the scope where the input gives the variable a location: all of it, or what
+ * one_entry() found for those entries that could be read at all. */
+static uint64_t input_bytes(const struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
 {
-	uint64_t sum = 0;
+	size_t k;
+	const struct wdx_range *scope = wdx_xlat_scope(x, &k);
 
-	for (size_t i = 0; i < n; i++) {
-		if (l[i].whole) {
-			size_t k;
-			const struct wdx_range *scope = wdx_xlat_scope(x, &k);
-
-			return bytes_of(scope, k);
-		}
-		if (!native_ranges(x, &l[i]) || !clip_to_scope(x))
-			return 0;
-		sum += bytes_of(x->ranges.data, x->ranges.len);
-	}
-	return sum;
+	return n == 1 && l->whole ? bytes_of(scope, k) : x->input_bytes;
 }
 
 static uint64_t located_bytes(const struct wdx_xlat *x)
@@ -496,6 +492,8 @@ static enum wdx_loss emit_list(struct wdx_xlat *x, const struct wdx_cursor *c,
 				      l[i].expr, l[i].size);
 		if (why == WDX_LOSS_NONE)
 			why = one_entry(x, &l[i], e);
+		else if (!l[i].whole && native_ranges(x, &l[i]) && clip_to_scope(x))
+			x->input_bytes += bytes_of(x->ranges.data, x->ranges.len);
 		if (why != WDX_LOSS_NONE)
 			loss = why;
 	}
@@ -515,15 +513,18 @@ static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c,
 	enum wdx_loss loss;
 
 	x->locs.len = 0;
+	x->input_bytes = 0;
 	if (!n)
 		return x->func ? WDX_LOSS_NO_PLACE : WDX_LOSS_DEAD_CODE;
 	loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
 			       use_of(a->name), l->expr, l->size);
-	if (n == 1 && loss != WDX_LOSS_NONE)
+	if (n == 1 && l->whole && loss != WDX_LOSS_NONE)
 		return loss;
 	if (loss == WDX_LOSS_NONE && single(x, l, n))
 		return emit_single(x, a, e);
-	return x->func ? emit_list(x, c, a, l, n, e) : WDX_LOSS_MIXED_EXPR;
+	if (!x->func)
+		return loss == WDX_LOSS_NONE ? WDX_LOSS_MIXED_EXPR : loss;
+	return emit_list(x, c, a, l, n, e);
 }
 
 enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_attr *a,
