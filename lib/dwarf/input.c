@@ -153,51 +153,50 @@ static const struct wdx_abbrev *find_abbrev(const struct wdx_abbrevs *t, uint64_
 	return lo < t->list.len && t->list.data[lo].code == code ? &t->list.data[lo] : NULL;
 }
 
-static struct wdx_error *add_spec(struct wdx_abbrevs *t, Dwarf_Abbrev *a, size_t i)
+static struct wdx_error *add_spec(struct wdx_abbrevs *t, unsigned code, unsigned name,
+				  unsigned form, Dwarf_Sword implicit)
 {
-	unsigned name, form;
-	Dwarf_Sword data = 0;
 	struct wdx_spec *s = wdx_vec_push(&t->specs);
 
 	if (!s)
 		return &wdx_nomem;
-	if (dwarf_getabbrevattr_data(a, i, &name, &form, &data, NULL) != 0)
-		return wdx_bad_input(".debug_abbrev: abbreviation %u: %s", dwarf_getabbrevcode(a),
-				     dwarf_errmsg(-1));
 	if (name > UINT16_MAX || form > UINT16_MAX)
 		return wdx_bad_input(
-			".debug_abbrev: abbreviation %u: attribute or form out of range",
-			dwarf_getabbrevcode(a));
+			".debug_abbrev: abbreviation %u: attribute or form out of range", code);
 	*s = (struct wdx_spec){.name = (uint16_t)name,
 			       .form = (uint16_t)form,
 			       .size = form_of(form).size,
 			       .class = (uint8_t)class_of(name, form, t->version),
-			       .implicit = data};
+			       .implicit = implicit};
 	return NULL;
 }
 
 static struct wdx_error *add_abbrev(struct wdx_abbrevs *t, Dwarf_Abbrev *a)
 {
-	unsigned code = dwarf_getabbrevcode(a), tag = dwarf_getabbrevtag(a);
-	size_t n = 0;
-
-	if (dwarf_getattrcnt(a, &n) != 0 || n > WDX_MAX_ATTRS)
-		return wdx_bad_input(".debug_abbrev: abbreviation %u has more than %d attributes",
-				     code, WDX_MAX_ATTRS);
-	if (!tag || tag > UINT16_MAX)
-		return wdx_bad_input(".debug_abbrev: abbreviation %u: tag out of range", code);
+	unsigned code = dwarf_getabbrevcode(a), tag = dwarf_getabbrevtag(a), name, form;
 	struct wdx_abbrev *out = wdx_vec_push(&t->list);
+	Dwarf_Sword implicit;
+	uint32_t n = 0;
 
 	if (!out)
 		return &wdx_nomem;
+	if (!tag || tag > UINT16_MAX)
+		return wdx_bad_input(".debug_abbrev: abbreviation %u: tag out of range", code);
 	*out = (struct wdx_abbrev){code, (uint16_t)tag, dwarf_abbrevhaschildren(a) == 1,
-				   (uint32_t)t->specs.len, (uint32_t)n};
-	for (size_t i = 0; i < n; i++) {
-		struct wdx_error *err = add_spec(t, a, i);
+				   (uint32_t)t->specs.len, 0};
+	/* dwarf_getattrcnt() miscounts where a DW_FORM_implicit_const has a zero byte */
+	for (; dwarf_getabbrevattr_data(a, n, &name, &form, &implicit, NULL) == 0; n++) {
+		struct wdx_error *err;
 
+		if (n == WDX_MAX_ATTRS)
+			return wdx_bad_input(
+				".debug_abbrev: abbreviation %u has more than %d attributes", code,
+				WDX_MAX_ATTRS);
+		err = add_spec(t, code, name, form, implicit);
 		if (err)
 			return err;
 	}
+	t->list.data[t->list.len - 1].n = n;
 	return NULL;
 }
 

@@ -42,6 +42,16 @@ static bool is_block(unsigned tag)
 	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
 }
 
+/* Without memory the unit's own ranges have to do. */
+static void note_entry(struct wdx_xlat *x, uint64_t unit, uint64_t wasm)
+{
+	const struct wdx_code_func *f = wdx_code_func_at(&x->code, wasm);
+	struct wdx_described *d = wdx_vec_push(&x->entries);
+
+	if (d)
+		*d = (struct wdx_described){unit, (uint32_t)(f - x->code.funcs.data)};
+}
+
 static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 {
 	struct wdx_xlat *x = arg;
@@ -55,8 +65,11 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 		return WDX_KEEP;
 	wdx_die_pcs(c, &r, &n);
 	loss = function ? function_loss(x, r, n) : block_loss(x, r, n);
-	if (loss == WDX_LOSS_NONE)
+	if (loss == WDX_LOSS_NONE) {
+		if (function)
+			note_entry(x, c->unit->offset, r->lo);
 		return WDX_KEEP;
+	}
 	wdx_xlat_lose(x, loss);
 	return WDX_KEEP_NOT;
 }
@@ -169,32 +182,38 @@ static enum wdx_verdict block_pcs(struct wdx_xlat *x, const struct wdx_cursor *c
 	return emit_pcs(x, e, native, n) ? WDX_DONE : out_of_memory(e);
 }
 
-/* The code of all functions whose bodies the unit's ranges hold. */
-static enum wdx_verdict unit_pcs(struct wdx_xlat *x, const struct wdx_range *r, size_t n,
-				 struct wdx_emit *e)
+/* The code of the functions whose bodies a range of the unit holds. */
+static bool add_bodies(struct wdx_xlat *x, const struct wdx_range *r, struct wdx_ranges *all)
 {
-	const struct wdx_code_func *f;
+	const struct wdx_wasm_func *w = NULL, *end = x->wasm->funcs.data + x->wasm->funcs.len;
+
+	if (r->lo < x->wasm->code_size)
+		w = wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)r->lo});
+	for (; w && w < end && w->start.v < r->hi; w++) {
+		uint32_t i = x->code.of_func[w - x->wasm->funcs.data];
+
+		if (i != UINT32_MAX && !add_parts(x, &x->code.funcs.data[i], all))
+			return false;
+	}
+	return true;
+}
+
+/* That, and the code of every function that has an entry in the unit: tools that rewrite modules
+ * leave ranges of units behind that have nothing to do with their functions. */
+static enum wdx_verdict unit_pcs(struct wdx_xlat *x, const struct wdx_cursor *c,
+				 const struct wdx_range *r, size_t n, struct wdx_emit *e)
+{
+	const struct wdx_described *d = x->entries.data;
 	struct wdx_ranges all = {0};
 	bool ok = true;
 
-	for (size_t i = 0; ok && i < n; i++) {
-		uint64_t at = r[i].lo;
-
-		while (ok && at < r[i].hi && at < x->wasm->code_size) {
-			const struct wdx_wasm_func *w =
-				wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)at});
-
-			if (!w)
-				break;
-			f = wdx_code_func_at(&x->code, at);
-			ok = !f || add_parts(x, f, &all);
-			/* the next body stands behind its size, at most five bytes long */
-			at = w->end.v;
-			while (at < r[i].hi && at < w->end.v + 6u &&
-			       !wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)at}))
-				at++;
-		}
-	}
+	for (size_t i = 0; ok && i < n; i++)
+		ok = add_bodies(x, &r[i], &all);
+	while (x->next_entry < x->entries.len && d[x->next_entry].unit < c->unit->offset)
+		x->next_entry++;
+	for (; ok && x->next_entry < x->entries.len && d[x->next_entry].unit == c->unit->offset;
+	     x->next_entry++)
+		ok = add_parts(x, &x->code.funcs.data[d[x->next_entry].func], &all);
 	wdx_ranges_merge(&all, 0);
 	ok = ok && emit_pcs(x, e, all.data, all.len);
 	wdx_vec_free(&all);
@@ -209,7 +228,7 @@ static enum wdx_verdict pcs(const struct wdx_cursor *c, const struct wdx_range *
 	if (x->bare)
 		return WDX_DONE;
 	if (c->depth == 0)
-		return unit_pcs(x, r, n, e);
+		return unit_pcs(x, c, r, n, e);
 	if (c->die->tag == DW_TAG_subprogram)
 		return n ? function_pcs(x, c, r, e) : WDX_DONE;
 	if (is_block(c->die->tag))
@@ -494,6 +513,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 {
 	wdx_code_deinit(&x->code);
 	wdx_vec_free(&x->scopes);
+	wdx_vec_free(&x->entries);
 	wdx_vec_free(&x->scope_ranges);
 	wdx_vec_free(&x->body);
 	wdx_vec_free(&x->memory);

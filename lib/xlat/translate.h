@@ -13,6 +13,11 @@
 #include "xlat/expr.h"
 #include "xlat/loss.h"
 
+struct wdx_described { /* a function that has an entry, found in the first pass */
+	uint64_t unit; /* offset of the unit */
+	uint32_t func; /* in wdx_codeindex.funcs */
+};
+
 struct wdx_scope { /* an open entry that has code */
 	unsigned depth;
 	size_t first; /* native ranges, from here to the next scope's, in wdx_xlat.scope_ranges */
@@ -30,6 +35,9 @@ struct wdx_xlat {
 	bool *preserved;	/* by DWARF register number; npreserved of them */
 	size_t npreserved;
 	bool *described; /* by function of the map: has an entry */
+
+	WDX_VEC(struct wdx_described) entries; /* by unit, as the walk goes */
+	size_t next_entry;		       /* the first of units not yet written */
 
 	/* where the walk is */
 	bool bare;

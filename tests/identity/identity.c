@@ -63,7 +63,8 @@ static void wasm_sections(struct wdx_wasm *m, const void *data, size_t size, str
 	check(wdx_wasm_init(m, data, size), "module");
 	for (size_t i = 0; i < m->sections.len; i++)
 		if (m->sections.data[i].name)
-			add(s, m->sections.data[i].name, m->sections.data[i].data, m->sections.data[i].size);
+			add(s, m->sections.data[i].name, m->sections.data[i].data,
+			    m->sections.data[i].size);
 }
 
 static void elf_sections(uint8_t *data, size_t size, struct sections *s)
