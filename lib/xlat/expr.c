@@ -493,7 +493,8 @@ static void to_native(struct run *r)
 	}
 	settle(r);
 	v = top(r, 0);
-	if (v->kind == VAL_TYPED)
+	/* a number wider than addresses are is not meant to be one */
+	if (v->kind == VAL_TYPED || v->bits > generic_bits(r))
 		give_up(r, WDX_LOSS_MIXED_EXPR);
 	mask(r, v);
 	push_base(r);
