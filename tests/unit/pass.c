@@ -31,13 +31,13 @@ static unsigned lost_in_all(void)
 }
 
 /* The output's description; NULL and *why (to be freed) when the run fails. */
-static char *run(struct synth *s, const struct wdx_visitor *v, unsigned version, void *arg,
+static char *run(struct synth *s, const struct wdx_visitor *v, unsigned version, const void *arg,
 		 bool big, char **why)
 {
 	struct wdx_debug_section sections[S_COUNT];
 	size_t n = synth_sections(s, sections);
 	struct wdx_pass_config config = {
-		.visitor = v, .arg = arg, .version = version, .big_endian = big};
+		.visitor = v, .arg = (void *)arg, .version = version, .big_endian = big};
 	struct wdx_pass_output out;
 	struct wdx_input *in;
 	struct wdx_error *err = wdx_input_open(&in, sections, n, s->sec[0].big);
