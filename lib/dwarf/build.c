@@ -928,21 +928,29 @@ static size_t primary_file(struct wdx_emit *e, const struct wdx_line_table *t, c
 }
 
 /*
- * A table before version 5 counts files from 1, and file 0 of version 5 is the unit's primary file
- * (DWARF 5 §6.2.4.1).  Where that is one of the table's files it moves to 0, so that no file stands
- * in the table twice; else it is put before them.  The input's numbers are mapped by e->files.
+ * File 0 of version 5 is the unit's primary file (DWARF 5 §6.2.4.1); before, files count from 1.
+ * The primary one is the one of the table's files that has its path, which moves to 0, so that no
+ * file stands in the table twice (producers of version 5 do write it twice); where there is none it
+ * is put before them.  The input's numbers are mapped by e->files.
  */
 static bool renumber_files(struct wdx_emit *e, const struct wdx_line_table *t, const char *name,
 			   const char *comp_dir, struct wdx_line_table *out)
 {
-	size_t primary = primary_file(e, t, name, comp_dir);
+	bool counted = t->version >= 5 && t->nfiles; /* has its file 0 */
+	const char *dir = counted && t->files[0].dir < t->ndirs && t->dirs[t->files[0].dir]
+				  ? t->dirs[t->files[0].dir]
+				  : "";
+	const char *path = counted ? absolute(e, comp_dir, dir, t->files[0].name) : name;
+	size_t primary = primary_file(e, t, path, comp_dir);
 	struct wdx_line_file *files = wdx_arena_calloc(&e->xarena, t->nfiles + 1, sizeof(*files));
 	size_t n = 1;
 
 	if (!files || !wdx_vec_reserve(&e->files, t->nfiles + 1))
 		return false;
 	e->files.data[e->files.len++] = 0;
-	files[0] = primary ? t->files[primary] : (struct wdx_line_file){.name = name};
+	files[0] = counted   ? t->files[0]
+		   : primary ? t->files[primary]
+			     : (struct wdx_line_file){.name = name};
 	for (size_t i = 1; i < t->nfiles; i++) {
 		e->files.data[e->files.len++] = i == primary ? 0 : (uint32_t)n;
 		if (i != primary)
@@ -977,7 +985,8 @@ void wdx_emit_line_header(struct wdx_emit *e, const struct wdx_line_table *t)
 	e->line_offset = (uint32_t)e->out[WDX_OUT_LINE].len;
 	e->line_open = true;
 	e->files.len = 0;
-	if (t->version < 5 && o.version == 5) {
+	/* a table that only is copied stays as it is */
+	if (o.version == 5 && (t->version < 5 || e->config->version)) {
 		if (!renumber_files(e, t, name ? name : "", comp_dir ? comp_dir : "",
 				    &renumbered)) {
 			wdx_emit_latch(e, &wdx_nomem);
