@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # make bench: time and memory of this tool beside a bare libdw walk of the same DWARF (the yardstick)
 # and the engine's own compile, with and without its debug information.  Ratios count: machines are
-# noisy.  RUNS=N runs of each (5); modules: those of CORPUS (../shared/corpus) and of tests/data.
+# noisy.  Times are the least of RUNS runs (5) and, behind the slash, their median; memory is the
+# greatest, "x files" its ratio to the sizes of module, map and side-car.
+# Modules: those of CORPUS (../shared/corpus), of tests/data, and SQLite, of which a Python package
+# brings the source.  "bench.sh MODULE..." measures those instead.
 . "$(dirname "$0")/lib.sh"
 RUNS=${RUNS:-5} CORPUS=${CORPUS:-../shared/corpus}
 libs=$(sed -n 's/^LLVM_LIBS *[:?]*= *//p;s/^DEP_LIBS *[:?]*= *//p' "$STORE/config.mk" config.mk 2>/dev/null)
@@ -15,7 +18,7 @@ libs=$(sed -n 's/^LLVM_LIBS *[:?]*= *//p;s/^DEP_LIBS *[:?]*= *//p' "$STORE/confi
 
 row()
 {
-	printf '%-22s %-26s %9s %9s %9s %8s %8s\n' "$@"
+	printf '%-18s %-22s %15s %15s %6s %7s %8s\n' "$@"
 }
 
 # ratio A B
@@ -24,32 +27,68 @@ ratio()
 	awk "BEGIN { printf \"%.1f\", $1 / $2 }"
 }
 
+# measure WALK NAME WHAT RUNS FILES-KIB COMMAND...
+measure()
+{
+	local cpu cpu50 wall wall50 mem walk=$1 name=$2 what=$3 runs=$4 files=$5
+
+	shift 5
+	read -r cpu cpu50 wall wall50 mem < <("$TMP/run" "$runs" "$@")
+	[ -n "${mem:-}" ] || { row "$name" "$what" failed - - - -; return; }
+	[ "$files" = - ] || files=$(ratio "$mem" "$files")
+	row "$name" "$what" "$cpu/$cpu50" "$wall/$wall50" "$((mem / 1024))" "$(ratio "$cpu" "$walk")" "$files"
+}
+
 bench()
 {
-	local name wasm=$1 walk cpu wall mem size
+	local name lib size map walk walk50 wasm=$1
+
 	name=$(basename "$wasm" .wasm)
+	lib=$(engine_lib "$ENGINE")
 	wasm_strip "$wasm" "$TMP/s.wasm"
 	engine_compile "$ENGINE" "$TMP/s.wasm" "$TMP/i.cwasm" 2 >/dev/null || return
 	"$TOOL" -q "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug" --emit-map "$TMP/m.json" || return
-	walk=$("$TMP/walk" "$wasm")
-	row "$name" 'libdw walk' "$walk" - - 1.0 -
+	read -r walk walk50 < <("$TMP/walk" "$wasm")
+	row "$name" 'libdw walk' "$walk/$walk50" - - 1.0 -
 	for map in i.cwasm m.json; do
-		read -r cpu wall mem < <("$TMP/run" "$RUNS" "$TOOL" -q "$wasm" "$TMP/$map" -o "$TMP/o.debug")
-		size=$(cat "$wasm" "$TMP/$map" "$TMP/o.debug" | wc -c)
-		row "$name" "this tool, ${map#*.}" "$cpu" "$wall" "$((mem / 1024))" "$(ratio "$cpu" "$walk")" \
-			"$(ratio "$mem" "$((size / 1024))")"
+		size=$(($(cat "$wasm" "$TMP/$map" "$TMP/o.debug" | wc -c) / 1024))
+		measure "$walk" "$name" "this tool, ${map#*.}" "$RUNS" "$size" \
+			"$TOOL" -q "$wasm" "$TMP/$map" -o "$TMP/o.debug"
 	done
-	local lib
-	lib=$(engine_lib "$ENGINE")
-	read -r cpu wall mem < <("$TMP/run" 2 "$HOST" --lib "$lib" --compile "$wasm" --opt 2 --no-run)
-	row "$name" 'engine, no debug info' "$cpu" "$wall" "$((mem / 1024))" "$(ratio "$cpu" "$walk")" -
-	read -r cpu wall mem < <("$TMP/run" 2 "$HOST" --lib "$lib" --compile "$wasm" --opt 2 --debug-info --no-run)
-	row "$name" 'engine, its debug info' "$cpu" "$wall" "$((mem / 1024))" "$(ratio "$cpu" "$walk")" -
+	set -- "$HOST" --lib "$lib" --compile "$wasm" --opt 2 --no-run
+	measure "$walk" "$name" 'engine, no debug info' 3 - "$@"
+	measure "$walk" "$name" 'engine, its debug info' 3 - "$@" --debug-info
 }
 
-row module what 'CPU ms' 'wall ms' 'MiB' 'x walk' 'x files'
-for wasm in "$CORPUS"/real-clang19/sqlite3-O[02]-dw4.wasm "$CORPUS"/real-clang19/lua54-O2-dw4.wasm \
-	"$STORE"/data/types-O2-dw5.wasm; do
-	[ -f "$wasm" ] && bench "$wasm"
+# sqlite: build/bench/sqlite3-O2.wasm, made once
+sqlite()
+{
+	local dir=$STORE/bench src
+
+	[ ! -f "$dir/sqlite3-O2.wasm" ] || return 0
+	mkdir -p "$dir"
+	"$PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+		--require-hashes --dest "$dir" -r tests/bench/sqlite.txt >"$dir/log" 2>&1 &&
+		tar -xzf "$dir"/sqlcipher3-*.tar.gz -C "$dir" || return
+	src=$(echo "$dir"/sqlcipher3-*/vendor/sqlite3.c)
+	# compiled without linking options and linked without -O: see tests/data/Makefile
+	"${WASM_CC:-clang-19}" --target=wasm32-wasi -O2 -g -w -c -o "$dir/sqlite3.o" "$src" \
+		-DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL \
+		-DSQLITE_MAX_MMAP_SIZE=0 -D_WASI_EMULATED_GETPID -DSQLITE_OS_OTHER \
+		>>"$dir/log" 2>&1 &&
+		"${WASM_CC:-clang-19}" --target=wasm32-wasi -nostartfiles -o "$dir/sqlite3-O2.wasm" \
+			"$dir/sqlite3.o" -Wl,--no-entry -Wl,--allow-undefined \
+			-Wl,--export=sqlite3_open,--export=sqlite3_exec,--export=sqlite3_prepare_v3 \
+			>>"$dir/log" 2>&1
+}
+
+if [ $# -eq 0 ]; then
+	sqlite || echo "no SQLite: $(tail -n 1 "$STORE/bench/log")" >&2
+	set -- "$STORE/bench/sqlite3-O2.wasm" "$CORPUS"/real-clang19/sqlite3-O[02]-dw4.wasm \
+		"$CORPUS"/real-clang19/lua54-O2-dw4.wasm "$STORE/data/types-O2-dw5.wasm"
+fi
+row module what 'CPU ms' 'wall ms' MiB 'x walk' 'x files'
+for wasm; do
+	[ ! -f "$wasm" ] || bench "$wasm"
 done
 exit 0

@@ -384,9 +384,16 @@ static void count(struct wdx_xlat *x, uint64_t input, uint64_t output)
 
 static enum wdx_xexpr_use use_of(unsigned at)
 {
-	return at == DW_AT_location	? WDX_USE_VARIABLE
-	       : at == DW_AT_frame_base ? WDX_USE_FRAME_BASE
-					: WDX_USE_VALUE;
+	return at == DW_AT_location				     ? WDX_USE_VARIABLE
+	       : at == DW_AT_frame_base || at == DW_AT_data_location ? WDX_USE_FRAME_BASE
+								     : WDX_USE_VALUE;
+}
+
+/* What leads to more than a number, and whose meaning on the target is not worked out. */
+static bool is_refused(unsigned at)
+{
+	return at == DW_AT_string_length || at == DW_AT_static_link || at == DW_AT_return_addr ||
+	       at == DW_AT_use_location || at == DW_AT_segment;
 }
 
 /* Member offsets of version 2 are expressions on an address that is on the stack: a constant in all
@@ -514,6 +521,8 @@ static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c,
 
 	x->locs.len = 0;
 	x->input_bytes = 0;
+	if (is_refused(a->name))
+		return WDX_LOSS_MIXED_EXPR;
 	if (!n)
 		return x->func ? WDX_LOSS_NO_PLACE : WDX_LOSS_DEAD_CODE;
 	loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
@@ -538,7 +547,7 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 		return WDX_DONE;
 	if (x->bare && x->func == NULL && a->name == DW_AT_frame_base)
 		return WDX_DROP;
-	if (use_of(a->name) == WDX_USE_FRAME_BASE)
+	if (a->name == DW_AT_frame_base)
 		x->frame_ranges.len = 0;
 	enum wdx_loss loss = translate(x, c, a, l, n, e);
 

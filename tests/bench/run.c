@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
- * run COUNT COMMAND...: runs it so often, its output thrown away, and prints the least CPU time and
- * the least wall time in milliseconds and the greatest resident memory in KiB.
+ * run COUNT COMMAND...: runs it so often, its output thrown away, and prints the least and the
+ * median CPU time, the same of wall time, in milliseconds, and the greatest resident memory in KiB.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,40 +11,60 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MAX_RUNS 101
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* One run; false: it failed. */
+static int once(char **command, double *cpu, double *wall, long *memory)
+{
+	struct timespec a, b;
+	struct rusage u;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, 1);
+		execvp(command[0], command);
+		_exit(127);
+	}
+	if (pid < 0 || wait4(pid, &status, 0, &u) < 0 || status != 0)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	*cpu = 1e3 * (seconds(u.ru_utime) + seconds(u.ru_stime));
+	*wall = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
+	if (u.ru_maxrss > *memory)
+		*memory = u.ru_maxrss;
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
-	double cpu = 1e12, wall = 1e12;
+	double cpu[MAX_RUNS], wall[MAX_RUNS];
 	long memory = 0;
+	int n = argc < 3 ? 0 : atoi(argv[1]);
 
-	if (argc < 3)
+	if (n < 1 || n > MAX_RUNS)
 		return 2;
-	for (int i = atoi(argv[1]); i > 0; i--) {
-		struct timespec a, b;
-		struct rusage u;
-		int status;
-
-		clock_gettime(CLOCK_MONOTONIC, &a);
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			int null = open("/dev/null", O_WRONLY);
-
-			dup2(null, 1);
-			execvp(argv[2], argv + 2);
-			_exit(127);
-		}
-		if (pid < 0 || wait4(pid, &status, 0, &u) < 0 || status != 0)
+	for (int i = 0; i < n; i++)
+		if (!once(argv + 2, &cpu[i], &wall[i], &memory))
 			return 1;
-		clock_gettime(CLOCK_MONOTONIC, &b);
-		double c = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
-			   (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
-		double w =
-			(double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
-
-		cpu = c < cpu ? c : cpu;
-		wall = w < wall ? w : wall;
-		memory = u.ru_maxrss > memory ? u.ru_maxrss : memory;
-	}
-	printf("%.1f %.1f %ld\n", cpu, wall, memory);
+	qsort(cpu, (size_t)n, sizeof(*cpu), ascending);
+	qsort(wall, (size_t)n, sizeof(*wall), ascending);
+	printf("%.1f %.1f %.1f %.1f %ld\n", cpu[0], cpu[n / 2], wall[0], wall[n / 2], memory);
 	return 0;
 }

@@ -1,449 +1,759 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
- * Translated expressions are evaluated on a simulated machine, registers' upper halves full of
- * garbage, and compared with the input evaluated on the wasm state.  A refusal is allowed; a
- * different value or address is not.
+ * Translated expressions say the same as the wasm ones.  Random expressions are made together with
+ * what they mean over a made-up wasm state; each is translated for random places that hold this
+ * state, evaluated the way gdb and the way lldb do it, and compared.
+ *
+ * The builder and the target are stand-ins: an expression is a buffer, and an 8-byte big-endian
+ * machine costs nothing.
  */
 #include "xlat/expr.h"
 
 #include <dwarf.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "dwarf/build.h"
-#include "dwarf/decode.h"
 #include "tap.h"
+#include "xexpr_wasm.h"
 
-enum { BASE_LOW = 0x40000000, CTX = 0x1000, FRAME = 0x2000, MEM = 4096 };
+#define ROUNDS 60000
 
-static uint8_t memory[MEM], context[512], frame[512]; /* frame: below and above the CFA */
-static uint64_t regs[32], base = 0x7e0000000000;
-static uint32_t local0, local2, global0;
-static uint64_t local1, seed = 88172645463325252ULL;
-
-static struct wdx_wasm wasm;
-static struct wdx_map map;
-static struct wdx_xenv env;
-static struct wdx_xplaces places;
-static struct wdx_place reg3, reg12, slot, cell, ctx, base_at;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
-static bool load(uint64_t at, unsigned n, uint64_t *out)
-{
-	uint8_t *p = at >= base && at - base + n <= MEM		      ? memory + (at - base)
-		     : at >= CTX && at - CTX + n <= sizeof(context)   ? context + (at - CTX)
-		     : at >= FRAME && at - FRAME + n <= sizeof(frame) ? frame + (at - FRAME)
-								      : NULL;
-	*out = 0;
-	if (p)
-		memcpy(out, p, n);
-	return p;
-}
-
-static void new_state(void)
-{
-	for (size_t i = 0; i < MEM; i++)
-		memory[i] = (uint8_t)rnd();
-	for (size_t i = 0; i < sizeof(frame); i++)
-		frame[i] = (uint8_t)rnd();
-	local0 = (uint32_t)(rnd() % 2 ? rnd() : rnd() % (MEM - 8));
-	local1 = rnd();
-	local2 = (uint32_t)(rnd() % 2 ? rnd() : rnd() % (MEM - 8));
-	global0 = (uint32_t)(rnd() % (MEM - 64));
-	regs[3] = rnd() << 32 | local0;
-	regs[12] = local1;
-	regs[5] = CTX;
-	memcpy(frame + 256 - 24, &local2, 4);
-	memcpy(context + 0x100, &global0, 4);
-	memcpy(context + 0x38, &base, 8);
-}
-
-struct value {
-	uint64_t v;
-	unsigned bits;
-};
-
-enum kind { REFUSED, VALUE, ADDRESS, REGISTER };
-
-struct result {
-	enum kind kind;
-	uint64_t v;
-};
-
-static int64_t sign(struct value a)
-{
-	return a.bits == 32 ? (int32_t)a.v : (int64_t)a.v;
-}
-
-static uint64_t trim(uint64_t v, unsigned bits)
-{
-	return bits == 32 ? (uint32_t)v : v;
-}
-
-static bool arith(uint8_t op, struct value a, struct value b, struct value *out)
-{
-	unsigned bits = a.bits > b.bits ? a.bits : b.bits;
-
-	out->bits = bits;
-	switch (op) {
-	case DW_OP_plus:
-		out->v = a.v + b.v;
-		break;
-	case DW_OP_minus:
-		out->v = a.v - b.v;
-		break;
-	case DW_OP_mul:
-		out->v = a.v * b.v;
-		break;
-	case DW_OP_and:
-		out->v = a.v & b.v;
-		break;
-	case DW_OP_or:
-		out->v = a.v | b.v;
-		break;
-	case DW_OP_xor:
-		out->v = a.v ^ b.v;
-		break;
-	case DW_OP_shr:
-		out->v = b.v >= bits ? 0 : a.v >> b.v;
-		break;
-	case DW_OP_lt:
-		out->v = sign(a) < sign(b);
-		break;
-	case DW_OP_ge:
-		out->v = sign(a) >= sign(b);
-		break;
-	case DW_OP_eq:
-		out->v = a.v == b.v;
-		break;
-	case DW_OP_mod:
-		if (!b.v)
-			return false;
-		out->v = a.v % b.v;
-		break;
-	case DW_OP_div:
-		if (!b.v || (sign(b) == -1 && sign(a) == INT64_MIN))
-			return false;
-		out->v = (uint64_t)(sign(a) / sign(b));
-		break;
-	default:
-		return false;
-	}
-	out->v = trim(out->v, bits);
-	return true;
-}
-
-/* The machine: its generic type is 64 bits wide. With `input` the wasm state, where it is 32. */
-static struct result run(const uint8_t *p, size_t n, bool input)
-{
-	static const struct wdx_unit units[2] = {
-		{.version = 5, .address_size = 8, .offset_size = 4},
-		{.version = 5, .address_size = 4, .offset_size = 4}};
-	struct wdx_op ops[256];
-	struct value s[64] = {{0, 0}};
-	size_t nops, k = 0;
-	const char *why;
-	unsigned word = input ? 32 : 64;
-	bool value = false;
-
-	if (!wdx_decode_expr(&units[input], p, n, ops, 256, &nops, &why))
-		return (struct result){REFUSED, 0};
-	for (size_t i = 0; i < nops; i++) {
-		const struct wdx_op *o = &ops[i];
-		uint64_t v = o->arg[0];
-
-		if (k >= 60)
-			return (struct result){REFUSED, 0};
-		if (o->code == WDX_OP_WASM_LOCATION) {
-			s[k++] = v == 3		  ? (struct value){global0, 32}
-				 : o->arg[1] == 0 ? (struct value){local0, 32}
-				 : o->arg[1] == 1 ? (struct value){local1, 64}
-						  : (struct value){local2, 32};
-		} else if (o->code >= DW_OP_lit0 && o->code <= DW_OP_lit31) {
-			s[k++] = (struct value){o->code - DW_OP_lit0, word};
-		} else if (o->code >= DW_OP_const1u && o->code <= DW_OP_consts) {
-			s[k++] = (struct value){trim(v, word), word};
-		} else if (o->code >= DW_OP_breg0 && o->code <= DW_OP_breg31) {
-			s[k++] = (struct value){regs[o->code - DW_OP_breg0] + v, 64};
-		} else if (o->code >= DW_OP_reg0 && o->code <= DW_OP_reg31) {
-			return (struct result){REGISTER, regs[o->code - DW_OP_reg0]};
-		} else if (o->code == DW_OP_call_frame_cfa) {
-			s[k++] = (struct value){FRAME + 256, 64};
-		} else if (o->code == DW_OP_addr) {
-			s[k++] = input ? (struct value){trim(v, 32), 32}
-				       : (struct value){v - env.memory_addr + base, 64};
-		} else if (o->code == DW_OP_fbreg) {
-			s[k++] = (struct value){base + global0 + v, 64};
-		} else if (o->code == DW_OP_stack_value) {
-			value = true;
-		} else if (!k) {
-			return (struct result){REFUSED, 0};
-		} else if (o->code == DW_OP_plus_uconst) {
-			s[k - 1].v = trim(s[k - 1].v + v, s[k - 1].bits);
-		} else if (o->code == DW_OP_neg) {
-			s[k - 1].v = trim(0 - s[k - 1].v, s[k - 1].bits);
-		} else if (o->code == DW_OP_not) {
-			s[k - 1].v = trim(~s[k - 1].v, s[k - 1].bits);
-		} else if (o->code == DW_OP_deref || o->code == DW_OP_deref_size) {
-			unsigned size = o->code == DW_OP_deref ? word / 8 : (unsigned)v;
-			uint64_t at = input ? base + (uint32_t)s[k - 1].v : s[k - 1].v;
-
-			if (!load(at, size, &s[k - 1].v))
-				return (struct result){REFUSED, 1};
-			s[k - 1].bits = word;
-		} else if (o->code == DW_OP_dup) {
-			s[k] = s[k - 1];
-			k++;
-		} else if (o->code == DW_OP_drop) {
-			k--;
-		} else if (k < 2) {
-			return (struct result){REFUSED, 0};
-		} else if (o->code == DW_OP_swap) {
-			struct value t = s[k - 1];
-
-			s[k - 1] = s[k - 2];
-			s[k - 2] = t;
-		} else {
-			if (!arith(o->code, s[k - 2], s[k - 1], &s[k - 2]))
-				return (struct result){REFUSED, 1};
-			k--;
-		}
-	}
-	if (!k)
-		return (struct result){REFUSED, 0};
-	if (value)
-		return (struct result){VALUE, s[k - 1].v};
-	return (struct result){ADDRESS, input ? base + (uint32_t)s[k - 1].v : s[k - 1].v};
-}
-
-/* ---- translating ------------------------------------------------------------------------------
+/* ---- comparing --------------------------------------------------------------------------------
  */
 
-static struct wdx_emit emit;
+static unsigned emitted, refused, wrong, mixed_emitted;
+static unsigned refusals[WDX_LOSS_COUNT];
 
-static const struct wdx_expr *translate(const struct wdx_buf *in, enum wdx_loss *loss)
+static void dump(const char *what, const struct wdx_buf *b)
 {
-	static const struct wdx_unit unit = {.version = 5, .address_size = 4, .offset_size = 4};
-	static struct wdx_cursor cursor = {.unit = &unit};
-	static struct wdx_xexpr x;
-
-	wdx_buf_reset(&emit.xbytes);
-	wdx_arena_reset(&emit.xarena);
-	*loss = wdx_xexpr_parse(&x, &cursor, &env, wasm.funcs.data, WDX_USE_VARIABLE, in->data,
-				in->len);
-	if (*loss != WDX_LOSS_NONE)
-		return NULL;
-	for (size_t i = 0; i < x.nneeds; i++)
-		places.need[i] = x.needs[i].kind == WDX_ENT_MEMORY   ? &base_at
-				 : x.needs[i].kind == WDX_ENT_GLOBAL ? &cell
-				 : x.needs[i].index == 0	     ? &reg3
-				 : x.needs[i].index == 1	     ? &reg12
-								     : &slot;
-	struct wdx_expr *out = wdx_expr_begin(&emit);
-
-	*loss = wdx_xexpr_emit(&x, &places, out);
-	return *loss == WDX_LOSS_NONE ? out : NULL;
+	printf("# %s:", what);
+	for (size_t i = 0; i < b->len; i++)
+		printf(" %02x", b->data[i]);
+	printf("\n");
 }
 
-/* Whether both say the same.  A register or slot is where a whole local is: its low bytes count. */
-static bool agree(struct result want, struct result got, bool wide)
+static bool complain(const char *why, const struct gen *g, const struct wdx_buf *out,
+		     const struct meaning *m, const struct loc *l)
 {
-	if (want.kind == ADDRESS)
-		return got.kind == ADDRESS && got.v == want.v;
-	if (got.kind == ADDRESS && !load(got.v, wide ? 8 : 4, &got.v))
-		return false;
-	if (got.kind == REGISTER || got.kind == ADDRESS)
-		return trim(got.v, wide ? 64 : 32) == trim(want.v, wide ? 64 : 32);
-	return got.v == want.v;
-}
-
-static void random_expr(struct wdx_buf *b)
-{
-	static const uint8_t binary[] = {DW_OP_plus, DW_OP_minus, DW_OP_mul, DW_OP_and,
-					 DW_OP_or,   DW_OP_xor,	  DW_OP_shr, DW_OP_lt,
-					 DW_OP_ge,   DW_OP_eq,	  DW_OP_mod, DW_OP_div};
-	unsigned depth = 0;
-	int steps = 1 + (int)(rnd() % 8);
-
-	wdx_buf_reset(b);
-	for (; steps > 0 || depth != 1; steps--) {
-		unsigned what = depth == 0 ? 0 : (unsigned)(rnd() % 8);
-
-		if (steps <= 0 && depth > 1) /* wind up */
-			what = 3;
-		if (what <= 1 && rnd() % 3) {
-			bool global = rnd() % 4 == 0;
-
-			wdx_buf_u8(b, 0xed);
-			wdx_buf_u8(b, global ? 3 : 0);
-			if (global)
-				wdx_buf_u32(b, 0);
-			else
-				wdx_buf_u8(b, (uint8_t)(rnd() % 8 ? (rnd() % 2) * 2 : 1));
-			depth++;
-		} else if (what <= 1) {
-			wdx_buf_u8(b, rnd() % 2 ? DW_OP_constu : DW_OP_consts);
-			wdx_buf_sleb(b, (int64_t)(rnd() % 2 ? rnd() % 40 : rnd() % 0x7fffffff));
-			depth++;
-		} else if (what == 2) {
-			wdx_buf_u8(b, DW_OP_plus_uconst);
-			wdx_buf_uleb(b, rnd() % 100);
-		} else if (what <= 5 && depth >= 2) {
-			wdx_buf_u8(b, binary[rnd() % sizeof(binary)]);
-			depth--;
-		} else if (what == 6) {
-			wdx_buf_u8(b, rnd() % 2 ? DW_OP_neg : DW_OP_not);
-		} else if (what == 7 && rnd() % 2) {
-			wdx_buf_u8(b, DW_OP_deref);
-		} else if (what == 7 && depth >= 2) {
-			wdx_buf_u8(b, DW_OP_swap);
-		}
+	if (wrong++ < 10) {
+		printf("# wrong: %s; word %u big %d address64 %d; tag %d v32 %llx v64 %llx entity "
+		       "%x type %x\n",
+		       why, target.word, target.big, env.address64, m->tag,
+		       (unsigned long long)m->v32, (unsigned long long)m->v64, m->entity, m->type);
+		printf("# got kind %d v %llx piece %llu; base %llx\n", l->kind,
+		       (unsigned long long)l->v, (unsigned long long)l->piece,
+		       (unsigned long long)base);
+		dump("in", &g->b);
+		dump("out", out);
 	}
-	if (rnd() % 3)
-		wdx_buf_u8(b, DW_OP_stack_value);
+	return false;
 }
 
-static void test_random(void)
+/* How many bytes a variable with that value may have. */
+static unsigned bytes_of(const struct meaning *m, unsigned var_size)
 {
-	struct wdx_buf b = {0};
-	unsigned right = 0, wrong = 0, refused = 0;
+	unsigned full = m->entity	? type_size(m->entity)
+			: m->type	? type_bits(m->type) / 8
+			: m->tag == T32 ? (m->unknown ? 4 : 8)
+			: m->unknown	? 4
+					: 8;
 
-	for (unsigned i = 0; i < 60000; i++) {
-		enum wdx_loss loss;
+	if (m->entity == WDX_I32 && !m->unknown && var_size > 4)
+		return var_size;
+	return var_size && var_size < full ? var_size : full;
+}
+
+static uint64_t expected(const struct meaning *m)
+{
+	if (m->entity)
+		return m->v64;
+	if (m->type)
+		return m->v64;
+	return m->tag == T32 ? m->v32 : m->v64;
+}
+
+static bool value_right(const struct meaning *m, const struct loc *l, unsigned var_size)
+{
+	static const unsigned sizes[] = {1, 2, 4, 8};
+	unsigned limit = bytes_of(m, var_size);
+	uint64_t v, want = expected(m);
+
+	if (m->type && l->type != m->type)
+		return false;
+	if (l->kind == LOC_BYTES && !target.big && limit > l->v)
+		limit = (unsigned)l->v;
+	/* floats are shown whole */
+	if (m->entity == WDX_F32 || m->entity == WDX_F64)
+		return show(l, limit, &v) &&
+		       v == (limit == 8 ? want : want & ((1ull << (8 * limit)) - 1));
+	for (unsigned i = 0; i < 4 && sizes[i] <= limit; i++) {
+		if (var_size && sizes[i] != limit && target.big && l->kind == LOC_MEM)
+			continue; /* the size was told: it is read with that */
+		if (!show(l, sizes[i], &v) ||
+		    v != (sizes[i] == 8 ? want : want & ((1ull << (8 * sizes[i])) - 1)))
+			return false;
+	}
+	return m->tag != FLEX || m->type || m->entity || m->unknown || (uint32_t)l->v == m->v32 ||
+	       l->kind != LOC_VALUE;
+}
+
+static bool address_right(const struct meaning *m, const struct loc *l, bool is_static)
+{
+	uint64_t a = address_of(m);
+
+	return l->kind == LOC_MEM && l->v == clip((is_static ? env.memory_addr : base) + a);
+}
+
+/* Whether a location that came out is right. */
+static bool check_loc(const struct gen *g, const struct wdx_buf *out, const struct meaning *m,
+		      const struct loc *l, bool value, bool piece, unsigned var_size)
+{
+	if (m->undefined)
+		return true;
+	if (m->tag == MIXED && !(m->entity && value)) {
+		mixed_emitted += m->unknown;
+		return m->unknown ? true : complain("should be refused", g, out, m, l);
+	}
+	if (value)
+		return value_right(m, l, var_size) || complain("value", g, out, m, l);
+	if (!has_address(m) || m->type)
+		return m->unknown || complain("not an address", g, out, m, l);
+	return address_right(m, l, m->constant && !piece) || complain("address", g, out, m, l);
+}
+
+static void evaluate(const struct gen *g, const struct wdx_buf *out, const struct meaning *m,
+		     bool value, unsigned var_size)
+{
+	struct eval e;
+
+	if (m->undefined)
+		return;
+	for (int lldb = 0; lldb < (g->typed ? 1 : 2); lldb++) {
+		run(&e, out, lldb);
+		if (e.zero)
+			continue;
+		if (e.bad || e.nloc != 1)
+			complain("does not evaluate", g, out, m, &e.loc[0]);
+		else
+			check_loc(g, out, m, &e.loc[0], value, false, var_size);
+	}
+}
+
+static void set_types(struct wdx_xexpr *x, bool unknown)
+{
+	for (size_t i = 0; i < x->nneeds && !unknown; i++)
+		if (x->needs[i].kind == WDX_ENT_STACK)
+			x->need_type[i] = stack_types[x->needs[i].index];
+}
+
+static enum wdx_loss translate(const struct gen *g, enum wdx_xexpr_use use, bool unknown,
+			       unsigned var_size, bool all, struct wdx_expr *out)
+{
+	struct wdx_xexpr x;
+	struct wdx_xplaces p;
+	enum wdx_loss loss;
+
+	memset(&x, 0xa5, sizeof(x)); /* parse leaves nothing to chance */
+	loss = wdx_xexpr_parse(&x, &cursor, &env, &func, use, g->b.data, g->b.len);
+	if (loss == WDX_LOSS_NONE) {
+		set_types(&x, unknown);
+		x.var_size = var_size;
+		make_places(&x, &p, all);
+		loss = wdx_xexpr_emit(&x, &p, out);
+	}
+	refusals[loss]++;
+	emitted += loss == WDX_LOSS_NONE;
+	refused += loss != WDX_LOSS_NONE;
+	return loss;
+}
+
+static void out_init(struct wdx_expr *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->b.big = target.big;
+	out->word = target.word;
+}
+
+static void one_round(void)
+{
+	static const unsigned var_sizes[] = {0, 0, 1, 4, 8};
+	bool unknown = chance(30), value = chance(70);
+	unsigned var_size = var_sizes[below(5)];
+	struct gen g = {0};
+	struct wdx_expr out;
+
+	new_state();
+	struct meaning m = gen_location(&g, below(8) + 1, unknown);
+
+	if (value)
+		wdx_buf_u8(&g.b, DW_OP_stack_value);
+	out_init(&out);
+	/* nothing in the input is wider than its own value but what LLVM extends */
+	if (m.entity == WDX_F32 || m.entity == WDX_F64 ||
+	    (var_size == 8 && (m.unknown || m.type || (m.entity && m.entity != WDX_I32))))
+		var_size = 0;
+	if (translate(&g, WDX_USE_VARIABLE, unknown, var_size, false, &out) == WDX_LOSS_NONE)
+		evaluate(&g, &out.b, &m, value, var_size);
+	wdx_buf_deinit(&out.b);
+	wdx_buf_deinit(&g.b);
+}
+
+static void test_random(unsigned word, bool big, bool address64, unsigned least)
+{
+	set_config(word, big, address64);
+	emitted = refused = wrong = mixed_emitted = 0;
+	memset(refusals, 0, sizeof(refusals));
+	for (unsigned i = 0; i < ROUNDS; i++)
+		one_round();
+	ok(!wrong, "%u-bit %s target, %u-bit wasm: %u random expressions right, %u refused",
+	   word * 8, big ? "big-endian" : "little-endian", address64 ? 64 : 32, emitted, refused);
+	ok(emitted >= ROUNDS / 100 * least, "at least %u%% of them were translated", least);
+	for (unsigned i = 1; i < WDX_LOSS_COUNT && getenv("VERBOSE"); i++)
+		if (refusals[i])
+			printf("# loss %u: %u\n", i, refusals[i]);
+}
+
+/* ---- composites -------------------------------------------------------------------------------
+ */
+
+struct part {
+	struct meaning m;
+	bool value, given;
+	unsigned size;
+};
+
+static unsigned gen_parts(struct gen *g, struct part *parts, bool unknown)
+{
+	unsigned n = below(3) + 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct part *p = &parts[i];
+
+		*p = (struct part){
+			.given = chance(85), .value = chance(80), .size = 1u << below(4)};
+		if (p->given)
+			p->m = gen_location(g, below(4) + 1, unknown);
+		if (p->given && p->value)
+			wdx_buf_u8(&g->b, DW_OP_stack_value);
+		wdx_buf_u8(&g->b, DW_OP_piece);
+		wdx_buf_uleb(&g->b, p->size);
+	}
+	return n;
+}
+
+static void check_parts(const struct gen *g, const struct wdx_buf *out, struct part *parts,
+			unsigned n)
+{
+	struct eval e;
+
+	for (unsigned i = 0; i < n; i++)
+		if (parts[i].m.undefined)
+			return;
+	run(&e, out, false);
+	if (e.zero)
+		return;
+	if (e.bad || e.nloc != n)
+		complain("pieces", g, out, &parts[0].m, &e.loc[0]);
+	for (unsigned i = 0; i < n; i++) {
+		struct part *p = &parts[i];
+		struct loc *l = &e.loc[i];
+
+		if (l->piece != p->size || (!p->given && l->kind != LOC_NONE))
+			complain("piece", g, out, &p->m, l);
+		if (l->kind == LOC_NONE ||
+		    (p->value && p->size == 8 && (p->m.unknown || p->m.type)))
+			continue;
+		check_loc(g, out, &p->m, l, p->value, true, p->size);
+	}
+}
+
+static void test_pieces(void)
+{
+	struct part parts[3];
+
+	set_config(8, false, false);
+	emitted = refused = wrong = 0;
+	for (unsigned i = 0; i < ROUNDS / 4; i++) {
+		struct gen g = {0};
+		struct wdx_expr out;
+		bool unknown = chance(30);
 
 		new_state();
-		random_expr(&b);
-		struct result want = run(b.data, b.len, true);
-		const struct wdx_expr *x = want.kind == REFUSED ? NULL : translate(&b, &loss);
+		unsigned n = gen_parts(&g, parts, unknown);
 
-		if (!x) {
-			refused++;
-			continue;
-		}
-		struct result got = run(emit.xbytes.data + x->start, x->end - x->start, false);
-		bool wide = b.len <= 4 && b.data[0] == 0xed && b.data[1] == 0 && b.data[2] == 1;
-
-		if (agree(want, got, wide)) {
-			right++;
-			continue;
-		}
-		if (wrong++ < 5) {
-			printf("# wrong: want %d %llx got %d %llx:", want.kind,
-			       (unsigned long long)want.v, got.kind, (unsigned long long)got.v);
-			for (size_t k = 0; k < b.len; k++)
-				printf(" %02x", b.data[k]);
-			printf(" ->");
-			for (uint32_t k = x->start; k < x->end; k++)
-				printf(" %02x", emit.xbytes.data[k]);
-			printf("\n");
-		}
+		out_init(&out);
+		if (translate(&g, WDX_USE_VARIABLE, unknown, 0, false, &out) == WDX_LOSS_NONE)
+			check_parts(&g, &out.b, parts, n);
+		wdx_buf_deinit(&out.b);
+		wdx_buf_deinit(&g.b);
 	}
-	printf("# %u right, %u refused or without a value, %u wrong\n", right, refused, wrong);
-	ok(wrong == 0, "60,000 random expressions: none wrong");
-	ok(right > 10000, "and many translated");
-	wdx_buf_deinit(&b);
+	ok(!wrong, "%u composites right, %u refused", emitted, refused);
+	ok(emitted > ROUNDS / 16, "at least 25%% of them were translated");
 }
 
-/* ---- shapes that producers write --------------------------------------------------------------
+/* ---- frame bases and plain values -------------------------------------------------------------
  */
 
-static void check(const char *what, const char *in, size_t n, const char *want, size_t m)
+static void test_use(enum wdx_xexpr_use use, bool address64)
 {
-	struct wdx_buf b = {.data = (uint8_t *)in, .len = n};
-	enum wdx_loss loss;
-	const struct wdx_expr *x = translate(&b, &loss);
+	struct eval e;
 
-	ok(x && x->end - x->start == m && !memcmp(emit.xbytes.data + x->start, want, m), "%s",
-	   what);
+	set_config(8, false, address64);
+	emitted = refused = wrong = 0;
+	for (unsigned i = 0; i < ROUNDS / 4; i++) {
+		struct gen g = {0};
+		struct wdx_expr out;
+		struct meaning m;
+
+		new_state();
+		m = gen_location(&g, below(3) + 1, false);
+		if (chance(50))
+			wdx_buf_u8(&g.b, DW_OP_stack_value);
+		out_init(&out);
+		if (translate(&g, use, false, 0, false, &out) == WDX_LOSS_NONE && !m.undefined) {
+			run(&e, &out.b, false);
+			uint64_t want = use == WDX_USE_VALUE ? expected(&m) : base + address_of(&m);
+
+			if (e.zero)
+				;
+			else if (m.tag == MIXED || m.type ||
+				 (use != WDX_USE_VALUE && !has_address(&m)))
+				complain("should be refused", &g, &out.b, &m, &e.loc[0]);
+			else if (e.bad || e.loc[0].kind != LOC_MEM || e.loc[0].v != want)
+				complain("use", &g, &out.b, &m, &e.loc[0]);
+		}
+		wdx_buf_deinit(&out.b);
+		wdx_buf_deinit(&g.b);
+	}
+	ok(!wrong, "%u %s of %u-bit wasm right, %u refused", emitted,
+	   use == WDX_USE_VALUE ? "plain values" : "frame bases", address64 ? 64 : 32, refused);
+	ok(emitted > ROUNDS / 20, "at least 20%% of them were translated");
 }
 
-static void refuse(const char *what, const char *in, size_t n, enum wdx_loss want)
-{
-	struct wdx_buf b = {.data = (uint8_t *)in, .len = n};
-	enum wdx_loss loss;
-
-	translate(&b, &loss);
-	ok(loss == want, "%s is refused", what);
-}
-
-#define CHECK(what, in, want) check(what, in, sizeof(in) - 1, want, sizeof(want) - 1)
-#define REFUSE(what, in, loss) refuse(what, in, sizeof(in) - 1, loss)
-
-static void test_shapes(void)
-{
-	CHECK("a local in a register", "\xed\x00\x00\x9f", "\x53");
-	CHECK("a local in a slot", "\xed\x00\x02\x9f", "\x9c\x48\x1c");
-	CHECK("on the shadow stack", "\x91\x0c", "\x91\x0c");
-	CHECK("fbreg and an offset", "\x91\x0c\x23\x04", "\x91\x10");
-	CHECK("a static", "\x03\x10\x00\x00\x00", "\x03\x10\x00\x00\x00\x01\x00\x00\x00");
-	CHECK("a constant", "\x11\x7f\x9f", "\x0c\xff\xff\xff\xff\x9f");
-	CHECK("pieces", "\xed\x00\x00\x9f\x93\x04\x93\x04", "\x53\x93\x04\x93\x04");
-	REFUSE("a static that was removed", "\x03\x00\x00\x00\x00", WDX_LOSS_DEAD_DATA);
-	REFUSE("a static outside", "\x03\x00\x00\x00\x40", WDX_LOSS_STATIC_OUTSIDE);
-	REFUSE("a local that is not", "\xed\x00\x09\x9f", WDX_LOSS_NO_LOCAL);
-	REFUSE("a global that is not", "\xed\x03\xff\xff\xff\xff", WDX_LOSS_NO_GLOBAL);
-	REFUSE("a native register", "\x50", WDX_LOSS_NATIVE_REGISTER);
-	REFUSE("an entry value", "\xa3\x01\x50\x9f", WDX_LOSS_ENTRY_VALUE);
-	REFUSE("a thread-local", "\x0c\x10\x00\x00\x00\xe0", WDX_LOSS_TLS);
-	REFUSE("a broken expression", "\x0c\x10", WDX_LOSS_BAD_EXPR);
-}
-
-/* ---- setting up -------------------------------------------------------------------------------
+/* ---- one by one -------------------------------------------------------------------------------
  */
 
-static uint32_t offset(int64_t v)
-{
-	int64_t *o = wdx_vec_push(&map.offsets);
+#define L(n) WDX_OP_WASM_LOCATION, 0, n
+#define G(n) WDX_OP_WASM_LOCATION, 3, n, 0, 0, 0
+#define S(n) WDX_OP_WASM_LOCATION, 2, n
+#define SV DW_OP_stack_value
+#define MASK DW_OP_constu, 0xff, 0xff, 0xff, 0xff, 0x0f, DW_OP_and
+#define CFA DW_OP_call_frame_cfa
+#define CONTEXT DW_OP_breg0 + 15
+#define BASE CONTEXT, 8, DW_OP_deref
+#define BYTES(...)                                                                                 \
+	(sizeof((uint8_t[]){__VA_ARGS__})),                                                        \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 
-	*o = v;
-	return (uint32_t)map.offsets.len - 1;
+/* Places: local 0 in reg3, 1 at CFA - 16, 2 (i64) in reg5, 3 (f32) in regx 40, 4 (f64) the constant
+ * 1.0, 5 nowhere, 6 the constant -2; global 0 at context + 16; slot 0 in reg1, 1 at CFA + 8; the
+ * base of memory at context + 8, the context in reg15. */
+static int64_t fixed_offsets[] = {-16, 16, 8, 8};
+static const struct wdx_place
+	place_context = {.kind = WDX_PLACE_REG, .reg = 15},
+	place_base = {.kind = WDX_PLACE_MEM, .base = WDX_BASE_CONTEXT, .first = 2, .n = 1},
+	place_locals[] =
+		{
+			{.kind = WDX_PLACE_REG, .reg = 3},
+			{.kind = WDX_PLACE_MEM, .base = WDX_BASE_CFA, .n = 1},
+			{.kind = WDX_PLACE_REG, .reg = 5},
+			{.kind = WDX_PLACE_REG, .reg = 40},
+			{.kind = WDX_PLACE_CONST, .value = 0x3ff0000000000000},
+			{0},
+			{.kind = WDX_PLACE_CONST, .value = -2ull},
+},
+	place_global = {.kind = WDX_PLACE_MEM, .base = WDX_BASE_CONTEXT, .first = 1, .n = 1},
+	place_slots[] = {
+		{.kind = WDX_PLACE_REG, .reg = 1},
+		{.kind = WDX_PLACE_MEM, .base = WDX_BASE_CFA, .first = 3, .n = 1},
+};
+
+static const struct fixed {
+	const char *what;
+	enum wdx_xexpr_use use;
+	enum wdx_loss loss;
+	size_t size;
+	uint8_t in[40];
+	size_t out_size;
+	uint8_t out[48];
+} fixed[] = {
+	{"local in a register", 0, 0, BYTES(L(0), SV), BYTES(DW_OP_reg3)},
+	{"local in a slot", 0, 0, BYTES(L(1), SV), BYTES(CFA, DW_OP_consts, 0x70, DW_OP_plus)},
+	{"64-bit local", 0, 0, BYTES(L(2), SV), BYTES(DW_OP_reg5)},
+	{"float in a high register", 0, 0, BYTES(L(3), SV), BYTES(DW_OP_regx, 40)},
+	{"double that is constant", 0, 0, BYTES(L(4), SV),
+	 BYTES(DW_OP_implicit_value, 8, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f)},
+	{"constant local", 0, 0, BYTES(L(6), SV),
+	 BYTES(DW_OP_constu, 0xfe, 0xff, 0xff, 0xff, 0x0f, SV)},
+	{"local without a place", 0, WDX_LOSS_NO_PLACE, BYTES(L(5), SV), 0, {0}},
+	{"no such local", 0, WDX_LOSS_NO_LOCAL, BYTES(L(7), SV), 0, {0}},
+	{"variable at a local's address", 0, 0, BYTES(L(0), DW_OP_plus_uconst, 8),
+	 BYTES(DW_OP_breg3, 0, DW_OP_plus_uconst, 8, MASK, BASE, DW_OP_plus)},
+	{"local plus a constant", 0, 0, BYTES(L(1), DW_OP_lit1, DW_OP_minus, SV),
+	 BYTES(CFA, DW_OP_consts, 0x70, DW_OP_plus, DW_OP_deref_size, 4, DW_OP_lit1, DW_OP_minus,
+	       MASK, SV)},
+	{"frame variable", 0, 0, BYTES(DW_OP_fbreg, 12), BYTES(DW_OP_fbreg, 12)},
+	{"member of a frame variable", 0, 0, BYTES(DW_OP_fbreg, 12, DW_OP_plus_uconst, 4),
+	 BYTES(DW_OP_fbreg, 16)},
+	{"behind a pointer in the frame", 0, 0, BYTES(DW_OP_fbreg, 12, DW_OP_deref),
+	 BYTES(DW_OP_fbreg, 12, DW_OP_deref_size, 4, BASE, DW_OP_plus)},
+	{"pointer to a frame variable", 0, 0, BYTES(DW_OP_fbreg, 12, SV),
+	 BYTES(DW_OP_fbreg, 12, BASE, DW_OP_minus, MASK, SV)},
+	{"static", 0, 0, BYTES(DW_OP_addr, 0, 4, 0, 0), BYTES(DW_OP_addr, 0, 4, 1, 0, 0, 0, 0, 0)},
+	{"part of a static", 0, 0, BYTES(DW_OP_addrx, 4, DW_OP_plus_uconst, 8),
+	 BYTES(DW_OP_addr, 0x0c, 0x10, 1, 0, 0, 0, 0, 0)},
+	{"static as a piece", 0, 0, BYTES(DW_OP_addr, 0, 4, 0, 0, DW_OP_piece, 4),
+	 BYTES(DW_OP_constu, 0x80, 8, BASE, DW_OP_plus, DW_OP_piece, 4)},
+	{"static outside memory",
+	 0,
+	 WDX_LOSS_STATIC_OUTSIDE,
+	 BYTES(DW_OP_addr, 0, 0, 3, 0),
+	 0,
+	 {0}},
+	{"static removed",
+	 0,
+	 WDX_LOSS_DEAD_DATA,
+	 BYTES(DW_OP_addr, 0xff, 0xff, 0xff, 0xff),
+	 0,
+	 {0}},
+	{"index without an address", 0, WDX_LOSS_BAD_EXPR, BYTES(DW_OP_addrx, 99), 0, {0}},
+	{"pointer that is constant", 0, 0, BYTES(DW_OP_addr, 0, 4, 0, 0, SV),
+	 BYTES(DW_OP_constu, 0x80, 8, SV)},
+	{"negative constant", 0, 0, BYTES(DW_OP_consts, 0x7f, SV),
+	 BYTES(DW_OP_constu, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, SV)},
+	{"implicit value", 0, 0, BYTES(DW_OP_implicit_value, 2, 1, 2),
+	 BYTES(DW_OP_implicit_value, 2, 1, 2)},
+	{"thread-local by global", 0, 0, BYTES(G(0), DW_OP_addr, 8, 0, 0, 0, DW_OP_plus),
+	 BYTES(CONTEXT, 16, DW_OP_deref_size, 4, DW_OP_plus_uconst, 8, MASK, BASE, DW_OP_plus)},
+	{"thread-local without threads",
+	 0,
+	 WDX_LOSS_NO_GLOBAL,
+	 BYTES(WDX_OP_WASM_LOCATION, 3, 0xff, 0xff, 0xff, 0xff, SV),
+	 0,
+	 {0}},
+	{"thread-local by operation",
+	 0,
+	 WDX_LOSS_TLS,
+	 BYTES(DW_OP_const1u, 4, DW_OP_GNU_push_tls_address),
+	 0,
+	 {0}},
+	{"slot of unknown type, whole", 0, 0, BYTES(S(0), SV), BYTES(DW_OP_reg1)},
+	{"slot of unknown type, masked", 0, 0, BYTES(S(1), DW_OP_const1u, 255, DW_OP_and, SV),
+	 BYTES(CFA, DW_OP_plus_uconst, 8, DW_OP_deref, DW_OP_constu, 0xff, 1, DW_OP_and, SV)},
+	{"slot of unknown type, shifted",
+	 0,
+	 WDX_LOSS_MIXED_EXPR,
+	 BYTES(S(1), DW_OP_lit1, DW_OP_shr, SV),
+	 0,
+	 {0}},
+	{"slot without a place", 0, WDX_LOSS_OPERAND_STACK, BYTES(S(5), SV), 0, {0}},
+	{"arithmetic on floats",
+	 0,
+	 WDX_LOSS_FLOAT_ARITHMETIC,
+	 BYTES(L(3), DW_OP_plus_uconst, 1, SV),
+	 0,
+	 {0}},
+	{"32 and 64 bits mixed", 0, WDX_LOSS_MIXED_EXPR, BYTES(L(0), L(2), DW_OP_plus, SV), 0, {0}},
+	{"32 bits extended to 64", 0, 0,
+	 BYTES(L(0), DW_OP_lit1, DW_OP_const1u, 32, DW_OP_shl, DW_OP_lit1, DW_OP_minus, DW_OP_and,
+	       L(2), DW_OP_plus, SV),
+	 BYTES(DW_OP_breg3, 0, MASK, DW_OP_breg5, 0, DW_OP_plus, SV)},
+	{"constant that depends on the width",
+	 0,
+	 WDX_LOSS_MIXED_EXPR,
+	 BYTES(DW_OP_constu, 0xff, 0xff, 0xff, 0xff, 0x1f, DW_OP_lit1, DW_OP_shr, SV),
+	 0,
+	 {0}},
+	{"the same, converted",
+	 0,
+	 WDX_LOSS_MIXED_EXPR,
+	 BYTES(DW_OP_constu, 0xff, 0xff, 0xff, 0xff, 0x1f, DW_OP_lit1, DW_OP_shr, DW_OP_convert,
+	       TYPE_S32, SV),
+	 0,
+	 {0}},
+	{"register of wasm", 0, WDX_LOSS_NATIVE_REGISTER, BYTES(DW_OP_reg3), 0, {0}},
+	{"entry value",
+	 0,
+	 WDX_LOSS_ENTRY_VALUE,
+	 BYTES(DW_OP_entry_value, 1, DW_OP_reg3, SV),
+	 0,
+	 {0}},
+	{"branch", 0, WDX_LOSS_MIXED_EXPR, BYTES(L(0), DW_OP_skip, 0, 0, SV), 0, {0}},
+	{"object's address for a variable",
+	 0,
+	 WDX_LOSS_MIXED_EXPR,
+	 BYTES(DW_OP_push_object_address),
+	 0,
+	 {0}},
+	{"nothing", 0, WDX_LOSS_NO_PLACE, 0, {0}, 0, {0}},
+	{"nothing in pieces", 0, WDX_LOSS_NO_PLACE, BYTES(DW_OP_piece, 4, DW_OP_piece, 4), 0, {0}},
+	{"one of two pieces", 0, 0, BYTES(L(5), SV, DW_OP_piece, 4, L(0), SV, DW_OP_piece, 4),
+	 BYTES(DW_OP_piece, 4, DW_OP_reg3, DW_OP_piece, 4)},
+	{"none of two pieces",
+	 0,
+	 WDX_LOSS_OPERAND_STACK,
+	 BYTES(L(5), SV, DW_OP_piece, 4, S(7), SV, DW_OP_piece, 4),
+	 0,
+	 {0}},
+	{"piece wider than its local", 0, 0, BYTES(L(0), SV, DW_OP_piece, 8),
+	 BYTES(DW_OP_breg3, 0, MASK, SV, DW_OP_piece, 8)},
+	{"bits of a local", 0, 0, BYTES(L(0), SV, DW_OP_bit_piece, 3, 2),
+	 BYTES(DW_OP_reg3, DW_OP_bit_piece, 3, 2)},
+	{"behind the last piece",
+	 0,
+	 WDX_LOSS_BAD_EXPR,
+	 BYTES(L(0), SV, DW_OP_piece, 4, L(0), SV),
+	 0,
+	 {0}},
+	{"behind the value", 0, WDX_LOSS_BAD_EXPR, BYTES(L(0), SV, DW_OP_lit0), 0, {0}},
+	{"value of nothing", 0, WDX_LOSS_BAD_EXPR, BYTES(SV), 0, {0}},
+	{"operand missing", 0, WDX_LOSS_BAD_EXPR, BYTES(L(0), DW_OP_plus, SV), 0, {0}},
+	{"cut short", 0, WDX_LOSS_BAD_EXPR, BYTES(L(0), DW_OP_addr), 0, {0}},
+	{"base type kept", 0, 0, BYTES(L(0), DW_OP_convert, TYPE_S32, DW_OP_convert, TYPE_S64, SV),
+	 BYTES(DW_OP_breg3, 0, MASK, DW_OP_convert, TYPE_S32, DW_OP_convert, TYPE_S64, SV)},
+	{"base type gone", 0, WDX_LOSS_REF_LOST, BYTES(L(0), DW_OP_convert, TYPE_GONE, SV), 0, {0}},
+	{"typed and generic mixed",
+	 0,
+	 WDX_LOSS_MIXED_EXPR,
+	 BYTES(L(0), DW_OP_convert, TYPE_S32, DW_OP_lit1, DW_OP_minus, SV),
+	 0,
+	 {0}},
+	{"frame base in a local", WDX_USE_FRAME_BASE, 0, BYTES(L(0), SV),
+	 BYTES(DW_OP_breg3, 0, MASK, BASE, DW_OP_plus)},
+	{"frame base in a global", WDX_USE_FRAME_BASE, 0, BYTES(G(0), SV),
+	 BYTES(CONTEXT, 16, DW_OP_deref_size, 4, BASE, DW_OP_plus)},
+	{"frame base on itself",
+	 WDX_USE_FRAME_BASE,
+	 WDX_LOSS_BAD_EXPR,
+	 BYTES(DW_OP_fbreg, 0),
+	 0,
+	 {0}},
+	{"data behind the object", WDX_USE_FRAME_BASE, 0,
+	 BYTES(DW_OP_push_object_address, DW_OP_plus_uconst, 8, DW_OP_deref),
+	 BYTES(DW_OP_push_object_address, DW_OP_plus_uconst, 8, DW_OP_deref_size, 4, BASE,
+	       DW_OP_plus)},
+	{"bound in the object", WDX_USE_VALUE, 0, BYTES(DW_OP_push_object_address, DW_OP_deref),
+	 BYTES(DW_OP_push_object_address, DW_OP_deref_size, 4)},
+	{"bound in a local", WDX_USE_VALUE, 0, BYTES(L(0), SV), BYTES(DW_OP_breg3, 0, MASK)},
+	{"bound in pieces",
+	 WDX_USE_VALUE,
+	 WDX_LOSS_MIXED_EXPR,
+	 BYTES(L(0), SV, DW_OP_piece, 4),
+	 0,
+	 {0}},
+};
+
+static const struct wdx_place *fixed_place(const struct wdx_need *n)
+{
+	if (n->kind == WDX_ENT_MEMORY)
+		return &place_base;
+	if (n->kind == WDX_ENT_GLOBAL)
+		return n->index ? NULL : &place_global;
+	if (n->kind == WDX_ENT_STACK)
+		return n->index < 2 ? &place_slots[n->index] : NULL;
+	return n->index == 5 ? NULL : &place_locals[n->index];
 }
 
-static void set_up(void)
+static void fix_places(const struct wdx_xexpr *x, struct wdx_xplaces *p)
 {
-	static const uint8_t module[] = {0,    'a', 's', 'm', 1,    0, 0,    0, 1,    4,   1,
-					 0x60, 0,   0,	 3,   2,    1, 0,    5, 3,    1,   0,
-					 1,    6,   6,	 1,   0x7f, 1, 0x41, 0, 0x0b, 10,  10,
-					 1,    8,   3,	 1,   0x7f, 1, 0x7e, 1, 0x7f, 0x0b};
-	struct wdx_target *target;
-	struct wdx_error *err = wdx_wasm_init(&wasm, module, sizeof(module));
+	memset(p, 0, sizeof(*p));
+	p->context = &place_context;
+	for (size_t i = 0; i < x->nneeds; i++)
+		p->need[i] = fixed_place(&x->needs[i]);
+}
 
-	ok(!err, "the module: %s", wdx_error_message(err));
-	err = wdx_target_create(&target, "x86_64-unknown-linux-gnu");
-	ok(!err, "the target: %s", wdx_error_message(err));
-	env = (struct wdx_xenv){.wasm = &wasm,
-				.map = &map,
-				.target = target,
-				.memory_addr = 0x100000000,
-				.memory_size = 0x10000};
-	emit.address_size = 8;
-	reg3 = (struct wdx_place){.kind = WDX_PLACE_REG, .reg = 3};
-	reg12 = (struct wdx_place){.kind = WDX_PLACE_REG, .reg = 12};
-	ctx = (struct wdx_place){.kind = WDX_PLACE_REG, .reg = 5};
-	slot = (struct wdx_place){
-		.kind = WDX_PLACE_MEM, .base = WDX_BASE_CFA, .first = offset(-24), .n = 1};
-	cell = (struct wdx_place){
-		.kind = WDX_PLACE_MEM, .base = WDX_BASE_CONTEXT, .first = offset(0x100), .n = 1};
-	base_at = (struct wdx_place){
-		.kind = WDX_PLACE_MEM, .base = WDX_BASE_CONTEXT, .first = offset(0x38), .n = 1};
-	places.context = &ctx;
+static enum wdx_loss translate_fixed(struct wdx_xexpr *x, enum wdx_xexpr_use use, const uint8_t *in,
+				     size_t size, struct wdx_expr *out)
+{
+	struct wdx_xplaces p;
+	enum wdx_loss loss = wdx_xexpr_parse(x, &cursor, &env, &func, use, in, size);
+
+	out_init(out);
+	if (loss != WDX_LOSS_NONE)
+		return loss;
+	fix_places(x, &p);
+	return wdx_xexpr_emit(x, &p, out);
+}
+
+static void use_fixed_places(void)
+{
+	memcpy(map.offsets.data, fixed_offsets, sizeof(fixed_offsets));
+	map.offsets.len = sizeof(fixed_offsets) / sizeof(*fixed_offsets);
+}
+
+static void test_fixed(void)
+{
+	struct wdx_xexpr x;
+	struct wdx_expr out;
+
+	set_config(8, false, false);
+	use_fixed_places();
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
+		const struct fixed *f = &fixed[i];
+		enum wdx_loss loss = translate_fixed(&x, f->use, f->in, f->size, &out);
+		bool same = loss ||
+			    (out.b.len == f->out_size && !memcmp(out.b.data, f->out, f->out_size));
+
+		if (!ok(loss == f->loss && same, "%s", f->what)) {
+			printf("# loss %d, not %d\n", loss, f->loss);
+			dump("out", &out.b);
+		}
+		wdx_buf_deinit(&out.b);
+	}
+}
+
+static void test_marks(void)
+{
+	static const uint8_t global[] = {G(0), SV}, constant[] = {G(1), SV},
+			     piece[] = {L(0), DW_OP_piece, 4}, in_frame[] = {DW_OP_fbreg, 0};
+	struct wdx_xexpr x;
+	struct wdx_expr out;
+
+	set_config(8, false, false);
+	wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, global, sizeof(global));
+	ok(x.innermost && !x.reads_memory && x.nneeds == 1 && x.need_type[0] == WDX_I32,
+	   "a mutable global is the innermost frame's");
+	wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, constant, sizeof(constant));
+	ok(!x.innermost, "a constant global is every frame's");
+	wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, piece, sizeof(piece));
+	ok(x.pieces && x.reads_memory && x.nneeds == 2, "a piece in memory");
+	wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, in_frame, sizeof(in_frame));
+	ok(x.uses_frame && x.reads_memory && !x.nneeds, "a frame variable needs nothing");
+	ok(wdx_xexpr_parse(&x, &cursor, &env, NULL, WDX_USE_VARIABLE, piece, sizeof(piece)) ==
+		   WDX_LOSS_NO_LOCAL,
+	   "no locals outside functions");
+	set_config(8, true, false);
+	ok(translate_fixed(&x, WDX_USE_VARIABLE, in_frame, 2, &out) == WDX_LOSS_BIG_ENDIAN_MEMORY,
+	   "no linear memory on big-endian targets");
+	ok(translate_fixed(&x, WDX_USE_VARIABLE, piece, sizeof(piece), &out) ==
+		   WDX_LOSS_BIG_ENDIAN_MEMORY,
+	   "no composites there");
+}
+
+/* ---- hostile input ----------------------------------------------------------------------------
+ */
+
+static void test_growth(void)
+{
+	uint8_t in[80] = {L(0)};
+	size_t n = 3;
+	struct wdx_xexpr x;
+	struct wdx_expr out;
+
+	set_config(8, false, false);
+	use_fixed_places();
+	while (n < 60) {
+		in[n++] = DW_OP_dup;
+		in[n++] = DW_OP_plus;
+	}
+	in[n++] = SV;
+	ok(translate_fixed(&x, WDX_USE_VARIABLE, in, n, &out) == WDX_LOSS_EXPR_SIZE && !out.b.len,
+	   "doubling again and again is given up before anything is written");
+	memset(in, DW_OP_dup, sizeof(in));
+	memcpy(in, (uint8_t[]){L(0)}, 3);
+	ok(translate_fixed(&x, WDX_USE_VARIABLE, in, sizeof(in), &out) == WDX_LOSS_EXPR_SIZE,
+	   "more operations than are read");
+}
+
+static void test_bytes(void)
+{
+	uint8_t in[40];
+	struct wdx_xexpr x;
+	struct wdx_expr out;
+	struct eval e;
+	unsigned n, good = 0, bad = 0;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		set_config(chance(50) ? 4 : 8, chance(20), chance(20));
+		new_state();
+		use_fixed_places();
+		n = below(sizeof(in));
+		for (unsigned k = 0; k < n; k++)
+			in[k] = chance(30)   ? DW_OP_lit0 + below(32)
+				: chance(30) ? WDX_OP_WASM_LOCATION
+					     : (uint8_t)rnd();
+		if (translate_fixed(&x, (enum wdx_xexpr_use)below(3), in, n, &out) ==
+		    WDX_LOSS_NONE) {
+			run(&e, &out.b, false);
+			good++;
+			bad += out.b.len == 0;
+		}
+		wdx_buf_deinit(&out.b);
+	}
+	ok(!bad, "random bytes do no harm (%u of them mean something)", good);
+}
+
+/* Claims of a map that lead nowhere. */
+static void test_bad_places(void)
+{
+	static const uint8_t in[] = {L(0), SV}, sum[] = {L(0), DW_OP_lit1, DW_OP_plus, SV};
+	static const struct {
+		const char *what;
+		struct wdx_place p;
+		enum wdx_loss whole, part;
+	} bad[] = {
+		{"no offset", {.kind = WDX_PLACE_MEM}, WDX_LOSS_MAP_FAULT, WDX_LOSS_MAP_FAULT},
+		{"offsets outside",
+		 {.kind = WDX_PLACE_MEM, .first = 2, .n = 99},
+		 WDX_LOSS_MAP_FAULT,
+		 WDX_LOSS_MAP_FAULT},
+		{"no bytes", {.kind = WDX_PLACE_EXPR}, WDX_LOSS_MAP_FAULT, WDX_LOSS_MIXED_EXPR},
+		{"bytes outside",
+		 {.kind = WDX_PLACE_EXPR, .first = 9, .n = 9},
+		 WDX_LOSS_MAP_FAULT,
+		 WDX_LOSS_MIXED_EXPR},
+		{"bytes on the frame base",
+		 {.kind = WDX_PLACE_EXPR, .n = 2},
+		 WDX_LOSS_MAP_FAULT,
+		 WDX_LOSS_MIXED_EXPR},
+		{"unknown kind", {.kind = 77}, WDX_LOSS_MAP_FAULT, WDX_LOSS_MIXED_EXPR},
+		{"integer in a vector register",
+		 {.kind = WDX_PLACE_REG, .reg = VECTOR_REG},
+		 WDX_LOSS_NONE,
+		 WDX_LOSS_MIXED_EXPR},
+	};
+	struct wdx_xexpr x;
+	struct wdx_xplaces p = {0};
+	struct wdx_expr out;
+
+	set_config(8, false, false);
+	use_fixed_places();
+	memcpy(map.blob.data, (uint8_t[]){DW_OP_fbreg, 0}, 2);
+	map.blob.len = 2;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		p.need[0] = &bad[i].p;
+		out_init(&out);
+		wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, in, sizeof(in));
+		bool whole = wdx_xexpr_emit(&x, &p, &out) == bad[i].whole;
+
+		wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, sum, sizeof(sum));
+		bool part = wdx_xexpr_emit(&x, &p, &out) == bad[i].part;
+
+		ok(whole && part, "place: %s", bad[i].what);
+		wdx_buf_deinit(&out.b);
+	}
 }
 
 int main(void)
 {
-	set_up();
-	test_shapes();
-	test_random();
-	wdx_target_destroy((struct wdx_target *)env.target);
-	wdx_wasm_deinit(&wasm);
-	wdx_vec_free(&map.offsets);
-	wdx_buf_deinit(&emit.xbytes);
-	wdx_arena_deinit(&emit.xarena);
+	seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
+	init_wasm();
+	test_fixed();
+	test_marks();
+	test_growth();
+	test_bad_places();
+	test_bytes();
+	test_random(8, false, false, 35);
+	test_random(8, false, true, 25);
+	test_random(4, false, false, 20);
+	test_random(8, true, false, 25);
+	test_random(4, true, false, 10);
+	test_pieces();
+	test_use(WDX_USE_FRAME_BASE, false);
+	test_use(WDX_USE_FRAME_BASE, true);
+	test_use(WDX_USE_VALUE, false);
+	test_use(WDX_USE_VALUE, true);
 	return done();
 }
