@@ -67,8 +67,8 @@ sqlite()
 
 	[ ! -f "$dir/sqlite3-O2.wasm" ] || return 0
 	mkdir -p "$dir"
-	"$PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
-		--require-hashes --dest "$dir" -r tests/bench/sqlite.txt >"$dir/log" 2>&1 &&
+	"$PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary sqlcipher3 \
+		--no-build-isolation --require-hashes --dest "$dir" -r tests/bench/sqlite.txt >"$dir/log" 2>&1 &&
 		tar -xzf "$dir"/sqlcipher3-*.tar.gz -C "$dir" || return
 	src=$(echo "$dir"/sqlcipher3-*/vendor/sqlite3.c)
 	# compiled without linking options and linked without -O: see tests/data/Makefile
