@@ -2,6 +2,7 @@
 /* wasm-dwarf-xform: files in, wdx_transform(), files out. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,15 @@ static int run(struct command *c)
 	return status;
 }
 
+/* One run uses nearly all of its memory to the end.  Blocks of their own, given back and fetched
+ * again from the kernel page by page, cost a twentieth of the time. */
+static void tune_malloc(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 28);
+	mallopt(M_TRIM_THRESHOLD, 1 << 28);
+	mallopt(M_TOP_PAD, 1 << 20);
+}
+
 int main(int argc, char **argv)
 {
 	static struct command c;
@@ -223,6 +233,7 @@ int main(int argc, char **argv)
 	int status;
 
 	fill_standard_files();
+	tune_malloc();
 	parsed = options_parse(&c.opt, argc, argv);
 	if (parsed == PARSED_WRONG)
 		return WDX_E_USAGE;

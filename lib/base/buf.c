@@ -29,6 +29,7 @@ static bool grow(struct wdx_buf *b, size_t n)
 	}
 	if (!p) {
 		b->failed = true;
+		b->cap = b->len;
 		return false;
 	}
 	b->data = p;
@@ -48,10 +49,22 @@ static uint8_t *extend(struct wdx_buf *b, size_t n)
 	return p;
 }
 
+/* Through a whole word: the loop over bytes would be the writer's hottest. */
 static void put(uint8_t *p, uint64_t v, unsigned size, bool big)
 {
-	for (unsigned i = 0; i < size; i++)
-		p[i] = (uint8_t)(v >> 8 * (big ? size - 1 - i : i));
+	if (big)
+		v <<= 64 - 8 * size;
+	if (big == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__))
+		v = __builtin_bswap64(v);
+	switch (size) {
+	case 4:
+		memcpy(p, &v, 4);
+		return;
+	case 8:
+		memcpy(p, &v, 8);
+		return;
+	}
+	memcpy(p, &v, size);
 }
 
 void wdx_buf_uint(struct wdx_buf *b, uint64_t v, unsigned size)
@@ -62,34 +75,14 @@ void wdx_buf_uint(struct wdx_buf *b, uint64_t v, unsigned size)
 		put(p, v, size, b->big);
 }
 
-void wdx_buf_u8(struct wdx_buf *b, uint8_t v)
-{
-	wdx_buf_uint(b, v, 1);
-}
-
-void wdx_buf_u16(struct wdx_buf *b, uint16_t v)
-{
-	wdx_buf_uint(b, v, 2);
-}
-
-void wdx_buf_u32(struct wdx_buf *b, uint32_t v)
-{
-	wdx_buf_uint(b, v, 4);
-}
-
-void wdx_buf_u64(struct wdx_buf *b, uint64_t v)
-{
-	wdx_buf_uint(b, v, 8);
-}
-
-void wdx_buf_uleb(struct wdx_buf *b, uint64_t v)
+void wdx_buf_uleb_slow(struct wdx_buf *b, uint64_t v)
 {
 	for (; v > 0x7f; v >>= 7)
 		wdx_buf_u8(b, (uint8_t)(v | 0x80));
 	wdx_buf_u8(b, (uint8_t)v);
 }
 
-void wdx_buf_sleb(struct wdx_buf *b, int64_t v)
+void wdx_buf_sleb_slow(struct wdx_buf *b, int64_t v)
 {
 	for (; v < -64 || v > 63; v >>= 7)
 		wdx_buf_u8(b, (uint8_t)(v | 0x80));

@@ -66,7 +66,7 @@ struct wdx_reader wdx_read_sub(struct wdx_reader *r, uint64_t n)
 	return sub;
 }
 
-uint64_t wdx_read_uint(struct wdx_reader *r, unsigned size)
+uint64_t wdx_read_uint_slow(struct wdx_reader *r, unsigned size)
 {
 	const uint8_t *p = take(r, size);
 	uint64_t v = 0;
@@ -76,33 +76,13 @@ uint64_t wdx_read_uint(struct wdx_reader *r, unsigned size)
 	return v;
 }
 
-uint8_t wdx_read_u8(struct wdx_reader *r)
-{
-	return (uint8_t)wdx_read_uint(r, 1);
-}
-
-uint16_t wdx_read_u16(struct wdx_reader *r)
-{
-	return (uint16_t)wdx_read_uint(r, 2);
-}
-
-uint32_t wdx_read_u32(struct wdx_reader *r)
-{
-	return (uint32_t)wdx_read_uint(r, 4);
-}
-
-uint64_t wdx_read_u64(struct wdx_reader *r)
-{
-	return wdx_read_uint(r, 8);
-}
-
 static uint64_t leb_fail(struct wdx_reader *r, const uint8_t *at, const char *why)
 {
 	fail_at(r, at, why);
 	return 0;
 }
 
-uint64_t wdx_read_uleb(struct wdx_reader *r, unsigned bits)
+uint64_t wdx_read_uleb_slow(struct wdx_reader *r, unsigned bits)
 {
 	const uint8_t *at = r->pos;
 	uint64_t v = 0;
@@ -131,7 +111,7 @@ static bool sign_extended(uint8_t low, unsigned top)
 	return !high || high == 0x7f >> top;
 }
 
-int64_t wdx_read_sleb(struct wdx_reader *r, unsigned bits)
+int64_t wdx_read_sleb_slow(struct wdx_reader *r, unsigned bits)
 {
 	const uint8_t *at = r->pos;
 	uint64_t v = 0;

@@ -12,8 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct wdx_error;
+
+/* Whether bytes in big-endian (or else little-endian) order are in this machine's. */
+#define WDX_IS_HOST_ORDER(big) ((big) == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
 
 struct wdx_reader {
 	const uint8_t *start, *pos, *end;
@@ -29,15 +33,81 @@ void wdx_reader_init(struct wdx_reader *r, const void *data, size_t size, uint64
 /* A reader over the next n bytes, which are skipped here; fails here when there are fewer. */
 struct wdx_reader wdx_read_sub(struct wdx_reader *r, uint64_t n);
 
-uint8_t wdx_read_u8(struct wdx_reader *r);
-uint16_t wdx_read_u16(struct wdx_reader *r);
-uint32_t wdx_read_u32(struct wdx_reader *r);
-uint64_t wdx_read_u64(struct wdx_reader *r);
-uint64_t wdx_read_uint(struct wdx_reader *r, unsigned size); /* size 1 to 8 */
-/* LEB128 of at most `bits` value bits, wasm's rules: at most ceil(bits/7) bytes, unused bits 0 (or
- * the sign).  bits 64 accepts DWARF's padded forms of any length as long as the value fits. */
-uint64_t wdx_read_uleb(struct wdx_reader *r, unsigned bits);
-int64_t wdx_read_sleb(struct wdx_reader *r, unsigned bits);
+/* Reads of the whole; the inline functions below take the usual, short case out of line's way. */
+uint64_t wdx_read_uint_slow(struct wdx_reader *r, unsigned size);
+uint64_t wdx_read_uleb_slow(struct wdx_reader *r, unsigned bits);
+int64_t wdx_read_sleb_slow(struct wdx_reader *r, unsigned bits);
+
+static inline uint8_t wdx_read_u8(struct wdx_reader *r)
+{
+	return r->pos < r->end ? *r->pos++ : (uint8_t)wdx_read_uint_slow(r, 1);
+}
+
+static inline uint16_t wdx_read_u16(struct wdx_reader *r)
+{
+	uint16_t v;
+
+	if (r->end - r->pos < 2)
+		return (uint16_t)wdx_read_uint_slow(r, 2);
+	memcpy(&v, r->pos, 2);
+	r->pos += 2;
+	return WDX_IS_HOST_ORDER(r->big) ? v : __builtin_bswap16(v);
+}
+
+static inline uint32_t wdx_read_u32(struct wdx_reader *r)
+{
+	uint32_t v;
+
+	if (r->end - r->pos < 4)
+		return (uint32_t)wdx_read_uint_slow(r, 4);
+	memcpy(&v, r->pos, 4);
+	r->pos += 4;
+	return WDX_IS_HOST_ORDER(r->big) ? v : __builtin_bswap32(v);
+}
+
+static inline uint64_t wdx_read_u64(struct wdx_reader *r)
+{
+	uint64_t v;
+
+	if (r->end - r->pos < 8)
+		return wdx_read_uint_slow(r, 8);
+	memcpy(&v, r->pos, 8);
+	r->pos += 8;
+	return WDX_IS_HOST_ORDER(r->big) ? v : __builtin_bswap64(v);
+}
+
+static inline uint64_t wdx_read_uint(struct wdx_reader *r, unsigned size) /* size 1 to 8 */
+{
+	switch (size) {
+	case 1:
+		return wdx_read_u8(r);
+	case 2:
+		return wdx_read_u16(r);
+	case 4:
+		return wdx_read_u32(r);
+	case 8:
+		return wdx_read_u64(r);
+	}
+	return wdx_read_uint_slow(r, size);
+}
+
+/* LEB128 of at most `bits` value bits, wasm's rules: at most ceil(bits/7) bytes, unused
+ * bits 0 (or the sign).  bits 64 accepts DWARF's padded forms of any length as long as the value
+ * fits. */
+static inline uint64_t wdx_read_uleb(struct wdx_reader *r, unsigned bits)
+{
+	if (bits >= 7 && r->pos < r->end && *r->pos < 0x80)
+		return *r->pos++;
+	return wdx_read_uleb_slow(r, bits);
+}
+
+static inline int64_t wdx_read_sleb(struct wdx_reader *r, unsigned bits)
+{
+	if (bits >= 7 && r->pos < r->end && *r->pos < 0x80)
+		return (int64_t)(*r->pos++ ^ 0x40) - 0x40;
+	return wdx_read_sleb_slow(r, bits);
+}
+
 const uint8_t *wdx_read_bytes(struct wdx_reader *r, uint64_t n); /* borrowed; NULL on failure */
 const char *wdx_read_str(struct wdx_reader *r); /* NUL-terminated; NULL on failure */
 void wdx_read_skip(struct wdx_reader *r, uint64_t n);

@@ -18,7 +18,8 @@
 
 /* Makes room for at least `more` further elements; false when memory is out. */
 #define wdx_vec_reserve(v, more)                                                                   \
-	wdx_vec_grow_((void **)&(v)->data, &(v)->cap, (v)->len, (more), sizeof(*(v)->data))
+	((v)->cap - (v)->len >= (more) ||                                                          \
+	 wdx_vec_grow_((void **)&(v)->data, &(v)->cap, (v)->len, (more), sizeof(*(v)->data)))
 
 /* A pointer to one new, uninitialised element at the end, or NULL. */
 #define wdx_vec_push(v) (wdx_vec_reserve(v, 1) ? &(v)->data[(v)->len++] : NULL)

@@ -13,7 +13,6 @@ struct check {
 	const struct wdx_map *map;
 	const struct wdx_wasm *wasm;
 	struct wdx_json_path *where;
-	uint8_t *starts;   /* a bit for each position in the code section a pair may name */
 	uint8_t *compiled; /* a bit for each defined function seen */
 	uint32_t *order;   /* parts sorted by lo */
 };
@@ -271,28 +270,11 @@ static const struct wdx_map_part *part_at(const struct check *c, size_t func, ui
 /* --- Pairs and calls ---------------------------------------------------------------------------
  */
 
-/* The body's own ends are positions too: `start` for a prologue, `code` for what comes before the
- * first instruction.  A body that cannot be decoded to its end (an opcode newer than this
- * library) allows everything behind the point of failure: nothing can be said against it. */
-static void mark_body(struct check *c, const struct wdx_wasm_func *f)
+/* The body's own ends are positions too: its start for a prologue, its code for what comes before
+ * the first instruction. */
+static bool is_position(const struct wdx_wasm *m, uint32_t pos)
 {
-	struct wdx_insn_iter it;
-	struct wdx_insn insn;
-	uint32_t at = f->code.v;
-
-	set_bit(c->starts, f->start.v);
-	set_bit(c->starts, f->code.v);
-	set_bit(c->starts, f->end.v);
-	wdx_insn_begin(&it, c->wasm, f);
-	while (wdx_insn_next(&it, &insn)) {
-		set_bit(c->starts, insn.pos.v);
-		at = insn.pos.v + insn.size;
-	}
-	if (!it.err)
-		return;
-	wdx_error_destroy(it.err);
-	for (; at < f->end.v; at++)
-		set_bit(c->starts, at);
+	return pos <= m->code_size && m->kinds[pos];
 }
 
 static struct wdx_error *bad_position(const struct check *c, uint32_t wasm)
@@ -329,7 +311,7 @@ static struct wdx_error *check_pairs(struct check *c, const struct wdx_map_part 
 					     pair->native, pair[-1].native);
 		if (pair->wasm == UINT32_MAX)
 			continue;
-		if (pair->wasm > c->wasm->code_size || !bit(c->starts, pair->wasm))
+		if (!is_position(c->wasm, pair->wasm))
 			return bad_position(c, pair->wasm);
 	}
 	return NULL;
@@ -678,8 +660,6 @@ static struct wdx_error *check_all(struct check *c)
 		err = check_disjoint(c);
 	if (err)
 		return err;
-	for (i = 0; i < c->wasm->funcs.len; i++)
-		mark_body(c, &c->wasm->funcs.data[i]);
 	key(c, 0, "functions");
 	for (i = 0; !err && i < c->map->funcs.len; i++)
 		err = check_body(c, i);
@@ -698,11 +678,9 @@ struct wdx_error *wdx_map_check_at(const struct wdx_map *map, const struct wdx_t
 		err = check_head(&c);
 	if (err)
 		return err;
-	c.starts = calloc((size_t)(wasm->code_size >> 3) + 1, 1);
 	c.compiled = calloc((wasm->funcs.len >> 3) + 1, 1);
 	c.order = calloc(map->parts.len + 1, sizeof(*c.order));
-	err = c.starts && c.compiled && c.order ? check_all(&c) : &wdx_nomem;
-	free(c.starts);
+	err = c.compiled && c.order ? check_all(&c) : &wdx_nomem;
 	free(c.compiled);
 	free(c.order);
 	return err;

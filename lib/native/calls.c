@@ -22,7 +22,14 @@ struct sweep {
  */
 static bool x86_may_call(const uint8_t *p, size_t n)
 {
-	return memchr(p, 0xe8, n) || memchr(p, 0xff, n) || memchr(p, 0x9a, n);
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == 0xe8 || p[i] == 0x9a)
+			return true;
+		/* ff /2 and ff /3: an operand byte follows, of which bits 3 to 5 are 2 or 3 */
+		if (p[i] == 0xff && i + 1 < n && (p[i + 1] & 0x30) == 0x10)
+			return true;
+	}
+	return false;
 }
 
 static bool aarch64_may_call(const uint8_t *p, size_t n)

@@ -167,6 +167,7 @@ struct wdx_target {
 	std::unique_ptr<MCSubtargetInfo> sub;
 	std::unique_ptr<MCInstrAnalysis> analysis;
 	std::vector<number> numbers;			/* sorted by dwarf */
+	std::vector<const number *> by_number;		/* by dwarf; null: no register */
 	std::vector<std::pair<std::string, int>> names; /* sorted, lower case */
 	std::vector<uint16_t> shown;
 };
@@ -254,6 +255,9 @@ static void fill_numbers(wdx_target &t)
 	std::sort(t.shown.begin(), t.shown.end());
 	for (unsigned r = 1; r < t.regs->getNumRegs(); r++)
 		add_number(t, r, 0, false);
+	t.by_number.resize(t.numbers.empty() ? 0 : t.numbers.back().dwarf + 1);
+	for (const number &n : t.numbers)
+		t.by_number[n.dwarf] = &n;
 }
 
 /* Without the sigil that AT&T and MIPS syntax put before it. */
@@ -430,10 +434,7 @@ int wdx_target_reg_by_name(const wdx_target *t, const char *name)
 
 static const number *find_number(const wdx_target *t, unsigned dwarf)
 {
-	auto at = std::lower_bound(t->numbers.begin(), t->numbers.end(), dwarf,
-				   [](const number &a, unsigned b) { return a.dwarf < b; });
-
-	return at != t->numbers.end() && at->dwarf == dwarf ? &*at : nullptr;
+	return dwarf < t->by_number.size() ? t->by_number[dwarf] : nullptr;
 }
 
 const char *wdx_target_reg_name(const wdx_target *t, unsigned dwarf)

@@ -34,7 +34,7 @@ static const struct op ops[6][256] = {
 
 const char wdx_insn_unknown[] = "unknown opcode";
 
-static const struct op *find_op(uint16_t opcode)
+static inline const struct op *find_op(uint16_t opcode)
 {
 	unsigned page = opcode >> 8;
 
@@ -55,7 +55,7 @@ static bool is_prefix(uint8_t byte)
 	return byte >= 0xfb && byte <= 0xfe;
 }
 
-static uint16_t read_opcode(struct wdx_reader *r)
+static inline uint16_t read_opcode(struct wdx_reader *r)
 {
 	uint8_t byte = wdx_read_u8(r);
 	uint32_t sub;
@@ -176,13 +176,18 @@ static void read_catches(struct wdx_reader *r, struct wdx_insn *insn, unsigned *
 	}
 }
 
-static void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *insn, unsigned *n)
+/* What the usual instructions have comes first. */
+static inline void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *insn, unsigned *n)
 {
 	switch (kind) {
 	case 'u':
 		return put(insn, n, wdx_read_uleb(r, 32));
 	case 'i':
 		return put(insn, n, (uint32_t)wdx_read_sleb(r, 32));
+	case 'm':
+		return read_memarg(r, insn, n);
+	case 'b':
+		return put(insn, n, (uint64_t)read_blocktype(r));
 	case 'I':
 		return put(insn, n, read_leb64(r, true));
 	case 'f':
@@ -196,12 +201,8 @@ static void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *insn, uns
 		return put(insn, n, wdx_read_u8(r));
 	case 'x':
 		return wdx_read_skip(r, 1);
-	case 'b':
-		return put(insn, n, (uint64_t)read_blocktype(r));
 	case 'h':
 		return put(insn, n, (uint64_t)read_heaptype(r));
-	case 'm':
-		return read_memarg(r, insn, n);
 	case 't':
 		return read_br_table(r, insn, n);
 	case 'y':
@@ -228,32 +229,30 @@ void wdx_insn_decode(struct wdx_reader *r, struct wdx_insn *insn)
 	insn->size = (uint32_t)(r->pos - at);
 }
 
-void wdx_insn_begin(struct wdx_insn_iter *it, const struct wdx_wasm *m,
-		    const struct wdx_wasm_func *f)
-{
-	const uint8_t *code = m->data + m->code.v;
-
-	*it = (struct wdx_insn_iter){.m = m, .f = f, .at = f->code.v};
-	it->pos = code + f->code.v;
-	it->end = code + f->end.v;
-}
-
 static void reader_at(const struct wdx_wasm *m, struct wdx_reader *r, const uint8_t *pos,
 		      size_t size)
 {
 	wdx_reader_init(r, pos, size, (uint64_t)(pos - m->data), false);
 }
 
-/* Says which opcode was not known; other failures of r as they are. */
-static struct wdx_error *insn_error(const struct wdx_insn_iter *it, const struct wdx_reader *failed)
+void wdx_insn_begin(struct wdx_insn_iter *it, const struct wdx_wasm *m,
+		    const struct wdx_wasm_func *f)
 {
-	uint64_t at = (uint64_t)(it->pos - it->m->data);
+	*it = (struct wdx_insn_iter){.m = m, .f = f, .at = f->code.v};
+	reader_at(m, &it->r, m->data + m->code.v + f->code.v, f->end.v - f->code.v);
+}
+
+/* Says which opcode was not known; other failures as they are. */
+static struct wdx_error *insn_error(const struct wdx_insn_iter *it)
+{
+	const uint8_t *pos = it->m->data + it->m->code.v + it->at;
+	uint64_t at = (uint64_t)(pos - it->m->data);
 	struct wdx_reader r;
 	uint8_t byte;
 
-	if (failed->failed != wdx_insn_unknown)
-		return wdx_reader_error(failed);
-	reader_at(it->m, &r, it->pos, (size_t)(it->end - it->pos));
+	if (it->r.failed != wdx_insn_unknown)
+		return wdx_reader_error(&it->r);
+	reader_at(it->m, &r, pos, (size_t)(it->r.end - pos));
 	byte = wdx_read_u8(&r);
 	if (!is_prefix(byte))
 		return wdx_bad_input("offset 0x%" PRIx64 ": unknown opcode 0x%02x", at, byte);
@@ -263,22 +262,16 @@ static struct wdx_error *insn_error(const struct wdx_insn_iter *it, const struct
 
 bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn)
 {
-	struct wdx_reader r;
-
-	if (it->pos == it->end)
+	if (it->r.pos == it->r.end)
 		return false;
-	reader_at(it->m, &r, it->pos, (size_t)(it->end - it->pos));
 	insn->pos.v = it->at;
-	wdx_insn_decode(&r, insn);
-	if (r.failed) {
+	wdx_insn_decode(&it->r, insn);
+	if (it->r.failed) {
 		uint32_t func = it->m->nimported_funcs + (uint32_t)(it->f - it->m->funcs.data);
 
-		it->err = wdx_error_at(insn_error(it, &r), "section 10 (code): function %" PRIu32,
-				       func);
-		it->pos = it->end;
+		it->err = wdx_error_at(insn_error(it), "section 10 (code): function %" PRIu32, func);
 		return false;
 	}
-	it->pos = r.pos;
 	it->at += insn->size;
 	return true;
 }

@@ -96,6 +96,28 @@ static struct wdx_error *read_sections(struct wdx_wasm *m, struct wdx_reader *r)
 	return NULL;
 }
 
+static struct wdx_error *scan_bodies(struct wdx_wasm *m)
+{
+	const struct wdx_wasm_func *f;
+	struct wdx_insn_iter it;
+	struct wdx_insn insn;
+
+	m->kinds = calloc((size_t)m->code_size + 1, 1);
+	if (!m->kinds)
+		return &wdx_nomem;
+	wdx_vec_each (f, &m->funcs) {
+		wdx_insn_begin(&it, m, f);
+		while (wdx_insn_next(&it, &insn))
+			m->kinds[insn.pos.v] = insn.flags | WDX_INSN_START;
+		if (it.err)
+			return it.err;
+		m->kinds[f->start.v] |= WDX_INSN_EDGE;
+		m->kinds[f->code.v] |= WDX_INSN_EDGE;
+		m->kinds[f->end.v] |= WDX_INSN_EDGE;
+	}
+	return NULL;
+}
+
 static struct wdx_error *parse(struct wdx_wasm *m)
 {
 	struct wdx_error *err;
@@ -110,6 +132,8 @@ static struct wdx_error *parse(struct wdx_wasm *m)
 		err = read_sections(m, &r);
 	if (!err && m->funcs.len && !m->code.v)
 		err = wdx_bad_input("there is a function section but no code section");
+	if (!err)
+		err = scan_bodies(m);
 	return err ? err : wdx_wasm_read_names(m);
 }
 
@@ -132,6 +156,7 @@ void wdx_wasm_deinit(struct wdx_wasm *m)
 	wdx_vec_free(&m->runs);
 	wdx_vec_free(&m->memories);
 	wdx_vec_free(&m->globals);
+	free(m->kinds);
 	wdx_arena_deinit(&m->arena);
 	*m = (struct wdx_wasm){0};
 }

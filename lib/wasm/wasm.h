@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/reader.h"
 #include "base/vec.h"
 #include "wdx_error.h"
 
@@ -92,10 +93,12 @@ struct wdx_wasm {
 	uint32_t nimported_funcs;
 	wdx_filepos code; /* of the code section's contents */
 	uint32_t code_size;
+	uint8_t *kinds; /* by code position, code_size + 1 of them: enum wdx_insn_flags of the
+			   instruction that starts there; 0 inside of instructions */
 	struct wdx_arena arena;
 };
 
-/* Parses the module; on error *m is empty.  Components and non-wasm bytes are told apart. */
+/* Parses the module, its bodies too; on error *m is empty.  Components and non-wasm bytes are told apart. */
 struct wdx_error *wdx_wasm_init(struct wdx_wasm *m, const void *data, size_t size);
 void wdx_wasm_deinit(struct wdx_wasm *m);
 
@@ -120,6 +123,8 @@ enum wdx_insn_flags {
 	WDX_INSN_MEMREAD = 8,
 	WDX_INSN_MEMWRITE = 16,
 	WDX_INSN_TRAP = 32, /* may trap by itself: division, memory and table access, casts... */
+	WDX_INSN_EDGE = 64,   /* no instruction's: a body starts, its code starts, or it ends */
+	WDX_INSN_START = 128, /* every instruction's */
 };
 
 struct wdx_insn {
@@ -140,8 +145,8 @@ struct wdx_insn {
 
 /* Walks the instructions of a body in order. */
 struct wdx_insn_iter {
-	const uint8_t *pos, *end;
-	uint32_t at; /* codepos of pos */
+	struct wdx_reader r;
+	uint32_t at; /* codepos of what is next */
 	struct wdx_error *err;
 	const struct wdx_wasm *m; /* for messages */
 	const struct wdx_wasm_func *f;
@@ -153,7 +158,6 @@ bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn);
 
 /* For br_table and try_table: a reader at what follows the count, that is at imm[0] + 1 labels (the
  * default last), or at imm[1] catch clauses (a byte: kind; tag unless kind > 1; label). */
-struct wdx_reader;
 void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, struct wdx_reader *r);
 
 /* The spelled-out name of an opcode of wdx_insn ("i32.store"), or NULL. */

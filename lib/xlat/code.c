@@ -4,81 +4,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sort.h"
 
 #define NONE UINT32_MAX
 
-/* ---- bitmaps over the code section ------------------------------------------------------------
- */
-
-static bool bit(const uint64_t *bits, uint32_t at)
+static bool is_kind(const struct wdx_codeindex *c, uint32_t wasm, unsigned flag)
 {
-	return bits[at / 64] >> (at % 64) & 1;
-}
-
-static void set_bit(uint64_t *bits, uint32_t at)
-{
-	bits[at / 64] |= 1ULL << (at % 64);
-}
-
-static size_t words(const struct wdx_codeindex *c)
-{
-	return c->module->code_size / 64 + 1;
-}
-
-static struct wdx_error *scan_body(struct wdx_codeindex *c, const struct wdx_wasm_func *f)
-{
-	struct wdx_insn_iter it;
-	struct wdx_insn insn;
-
-	wdx_insn_begin(&it, c->module, f);
-	while (wdx_insn_next(&it, &insn)) {
-		set_bit(c->starts, insn.pos.v);
-		if (insn.flags & WDX_INSN_EFFECT)
-			set_bit(c->effects, insn.pos.v);
-		if (insn.flags & WDX_INSN_CONTROL)
-			set_bit(c->controls, insn.pos.v);
-		if (insn.flags & WDX_INSN_CALL)
-			set_bit(c->calls, insn.pos.v);
-		if (insn.flags & WDX_INSN_MEMWRITE)
-			set_bit(c->stores, insn.pos.v);
-	}
-	return it.err;
-}
-
-static struct wdx_error *scan_module(struct wdx_codeindex *c)
-{
-	size_t n = words(c);
-	const struct wdx_wasm_func *f;
-	struct wdx_error *err;
-	uint32_t rank = 0;
-
-	c->starts = calloc(n, sizeof(uint64_t));
-	c->effects = calloc(n, sizeof(uint64_t));
-	c->controls = calloc(n, sizeof(uint64_t));
-	c->calls = calloc(n, sizeof(uint64_t));
-	c->stores = calloc(n, sizeof(uint64_t));
-	c->control_ranks = calloc(n, sizeof(uint32_t));
-	if (!c->starts || !c->effects || !c->controls || !c->calls || !c->stores ||
-	    !c->control_ranks)
-		return &wdx_nomem;
-	wdx_vec_each (f, &c->module->funcs) {
-		err = scan_body(c, f);
-		if (err)
-			return err;
-	}
-	for (size_t i = 0; i < n; i++) {
-		c->control_ranks[i] = rank;
-		rank += (uint32_t)__builtin_popcountll(c->controls[i]);
-	}
-	return NULL;
-}
-
-/* Number of the basic block, counted over the module: control instructions before the position. */
-static uint32_t block_of(const struct wdx_codeindex *c, uint32_t wasm)
-{
-	uint64_t below = c->controls[wasm / 64] & ((1ULL << (wasm % 64)) - 1);
-
-	return c->control_ranks[wasm / 64] + (uint32_t)__builtin_popcountll(below);
+	return c->module->kinds[wasm] & flag;
 }
 
 /* ---- intervals --------------------------------------------------------------------------------
@@ -160,14 +92,33 @@ static bool has_return(const struct wdx_codeindex *c, const struct wdx_map_func 
 static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_func *f,
 			const struct wdx_interval *iv)
 {
-	if (iv->wasm == NONE || !bit(c->effects, iv->wasm))
+	if (iv->wasm == NONE || !is_kind(c, iv->wasm, WDX_INSN_EFFECT))
 		return false;
-	return !bit(c->calls, iv->wasm) || !f->map->ncalls || has_return(c, f->map, iv);
+	return !is_kind(c, iv->wasm, WDX_INSN_CALL) || !f->map->ncalls || has_return(c, f->map, iv);
+}
+
+/* Numbers of basic blocks: of each interval of f that has a position, how many control instructions
+ * its function has before it. */
+static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			  uint32_t *blocks)
+{
+	uint32_t at = f->wasm->start.v, block = 0;
+
+	for (uint32_t k = f->first; k < f->first + f->n; k++) {
+		uint32_t i = c->by_wasm[k], wasm = c->intervals.data[i].wasm;
+
+		if (wasm == NONE)
+			break;
+		for (; at < wasm; at++)
+			block += is_kind(c, at, WDX_INSN_CONTROL);
+		blocks[i] = block;
+	}
 }
 
 /* Within the intervals [a, b), all of one block or strays between them: marks the strays, and those
  * that an effect was moved across. */
-static void mark_block(struct wdx_codeindex *c, uint32_t block, uint32_t a, uint32_t b)
+static void mark_block(struct wdx_codeindex *c, const uint32_t *blocks, uint32_t block, uint32_t a,
+		       uint32_t b)
 {
 	struct wdx_interval *iv = c->intervals.data;
 	uint32_t done = 0, ahead = NONE;
@@ -175,7 +126,7 @@ static void mark_block(struct wdx_codeindex *c, uint32_t block, uint32_t a, uint
 	for (uint32_t i = a; i < b; i++) {
 		if (iv[i].wasm == NONE)
 			continue;
-		if (block_of(c, iv[i].wasm) != block) {
+		if (blocks[i] != block) {
 			iv[i].flags |= WDX_IV_DISPLACED;
 			continue;
 		}
@@ -185,7 +136,7 @@ static void mark_block(struct wdx_codeindex *c, uint32_t block, uint32_t a, uint
 			done = iv[i].wasm;
 	}
 	for (uint32_t i = b; i-- > a;) {
-		if (iv[i].wasm == NONE || block_of(c, iv[i].wasm) != block)
+		if (iv[i].wasm == NONE || blocks[i] != block)
 			continue;
 		if (iv[i].wasm > ahead)
 			iv[i].flags |= WDX_IV_DISPLACED;
@@ -197,15 +148,16 @@ static void mark_block(struct wdx_codeindex *c, uint32_t block, uint32_t a, uint
 /* How many intervals of other blocks in a row still count as strays. */
 #define MAX_STRAYS 4
 
-/* One past the last interval from i on that is in the block, strays bridged. */
-static uint32_t block_end(const struct wdx_codeindex *c, uint32_t block, uint32_t i, uint32_t end)
+/* One past the last interval from i on that is in i's block, strays bridged. */
+static uint32_t block_end(const struct wdx_codeindex *c, const uint32_t *blocks, uint32_t i,
+			  uint32_t end)
 {
 	const struct wdx_interval *iv = c->intervals.data;
 	uint32_t stop = i + 1;
 
 	for (uint32_t k = stop; k < end && k - stop < MAX_STRAYS && !(iv[k].flags & WDX_IV_PART);
 	     k++)
-		if (iv[k].wasm != NONE && block_of(c, iv[k].wasm) == block)
+		if (iv[k].wasm != NONE && blocks[k] == blocks[i])
 			stop = k + 1;
 	return stop;
 }
@@ -213,20 +165,18 @@ static uint32_t block_end(const struct wdx_codeindex *c, uint32_t block, uint32_
 /* Machine code keeps a block's code together, so what little lies between two intervals of one
  * block is in that block, whatever its position says.  Longer stretches are other blocks, and the
  * return to the first one an out-of-line part of it, such as a trap. */
-static void mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *f)
+static void mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *blocks)
 {
 	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t end = f->first + f->n;
+	uint32_t end = f->first + f->n, stop;
 
-	for (uint32_t i = f->first; i < end;) {
-		if (iv[i].wasm == NONE) {
-			i++;
+	number_blocks(c, f, blocks);
+	for (uint32_t i = f->first; i < end; i = stop) {
+		stop = i + 1;
+		if (iv[i].wasm == NONE)
 			continue;
-		}
-		uint32_t block = block_of(c, iv[i].wasm), stop = block_end(c, block, i, end);
-
-		mark_block(c, block, i, stop);
-		i = stop;
+		stop = block_end(c, blocks, i, end);
+		mark_block(c, blocks, blocks[i], i, stop);
 	}
 }
 
@@ -269,19 +219,12 @@ static void mark_effects(struct wdx_codeindex *c, const struct wdx_code_func *f)
 	}
 }
 
-/* The first set bit in [at, end), or end. */
-static uint32_t next_bit(const uint64_t *bits, uint32_t at, uint32_t end)
+/* The first instruction of that kind in [at, end), or end. */
+static uint32_t next_kind(const struct wdx_codeindex *c, unsigned flag, uint32_t at, uint32_t end)
 {
-	while (at < end) {
-		uint64_t word = bits[at / 64] >> (at % 64);
-
-		if (word) {
-			at += (uint32_t)__builtin_ctzll(word);
-			return at < end ? at : end;
-		}
-		at = (at / 64 + 1) * 64;
-	}
-	return end;
+	while (at < end && !is_kind(c, at, flag))
+		at++;
+	return at;
 }
 
 /* A store that has no code was dropped because another one in its block makes it needless: until
@@ -290,64 +233,102 @@ static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
 {
 	uint32_t end = f->wasm->end.v, k = f->first, last = f->first + f->n;
 
-	for (uint32_t at = next_bit(c->stores, f->wasm->code.v, end); at < end;
-	     at = next_bit(c->stores, at + 1, end)) {
+	for (uint32_t at = next_kind(c, WDX_INSN_MEMWRITE, f->wasm->code.v, end); at < end;
+	     at = next_kind(c, WDX_INSN_MEMWRITE, at + 1, end)) {
 		while (k < last && c->intervals.data[c->by_wasm[k]].wasm < at)
 			k++;
 		if (k < last && c->intervals.data[c->by_wasm[k]].wasm == at)
 			continue;
-		uint32_t stop = next_bit(c->controls, at, end);
+		uint32_t stop = next_kind(c, WDX_INSN_CONTROL, at, end);
 
 		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop; i++)
 			c->intervals.data[c->by_wasm[i]].flags |= WDX_IV_STALE;
 	}
 }
 
-static int by_key(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Much code is in the order of its wasm positions already. */
-static void sort_keys(uint64_t *keys, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		if (keys[i] > keys[i - 1])
-			continue;
-		qsort(keys, n, sizeof(*keys), by_key);
-		return;
-	}
-}
-
 /* Keys of position and number: intervals are numbered in native order, so ties sort by it. */
-static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
+static void sort_by_wasm(struct wdx_codeindex *c, uint64_t *keys, uint64_t *scratch)
 {
 	const struct wdx_code_func *f;
 	size_t n = c->intervals.len;
-	uint64_t *keys = malloc((n + 1) * sizeof(*keys));
 
-	c->by_wasm = malloc((n + 1) * sizeof(*c->by_wasm));
-	if (!c->by_wasm || !keys) {
-		free(keys);
-		return &wdx_nomem;
-	}
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (uint64_t)c->intervals.data[i].wasm << 32 | i;
 	wdx_vec_each (f, &c->funcs)
-		sort_keys(keys + f->first, f->n);
+		wdx_sort_u64(keys + f->first, f->n, scratch);
 	for (size_t i = 0; i < n; i++)
 		c->by_wasm[i] = (uint32_t)keys[i];
-	free(keys);
-	wdx_vec_each (f, &c->funcs) {
-		if (!f->wasm)
-			continue;
-		mark_effects(c, f);
-		mark_displaced(c, f);
-		mark_stale(c, f);
+}
+
+enum { STATE = WDX_IV_DISPLACED | WDX_IV_STALE };
+
+/* Whether interval i goes on with a run whose last position is `wasm`. */
+static bool continues(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint32_t i,
+		      uint32_t end)
+{
+	const struct wdx_interval *iv = c->intervals.data;
+
+	return i < end && !(iv[i].flags & WDX_IV_PART) && iv[i].wasm != NONE &&
+	       iv[i].wasm + 1 >= run->hi && (iv[i].flags & STATE) == run->flags;
+}
+
+/* The run from interval i on. */
+static struct wdx_code_run run_at(const struct wdx_codeindex *c, uint32_t i, uint32_t end)
+{
+	const struct wdx_interval *iv = c->intervals.data;
+	struct wdx_code_run run = {i, 1, iv[i].wasm, iv[i].wasm, iv[i].flags & STATE};
+
+	if (iv[i].wasm == NONE)
+		return run;
+	run.hi++;
+	for (i++;; i++) {
+		if (i + 1 < end && iv[i].wasm == NONE && !(iv[i].flags & WDX_IV_PART))
+			i++;
+		if (!continues(c, &run, i, end))
+			return run;
+		run.n = i + 1 - run.first;
+		run.hi = iv[i].wasm + 1;
 	}
-	return NULL;
+}
+
+static bool add_runs(struct wdx_codeindex *c, struct wdx_code_func *f)
+{
+	uint32_t end = f->first + f->n;
+
+	f->first_run = (uint32_t)c->runs.len;
+	for (uint32_t i = f->first; i < end;) {
+		struct wdx_code_run *run = wdx_vec_push(&c->runs);
+
+		if (!run)
+			return false;
+		*run = run_at(c, i, end);
+		i += run->n;
+	}
+	f->nruns = (uint32_t)c->runs.len - f->first_run;
+	return true;
+}
+
+static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
+{
+	struct wdx_code_func *f;
+	size_t n = c->intervals.len;
+	uint64_t *keys = malloc(2 * (n + 1) * sizeof(*keys));
+	bool ok;
+
+	c->by_wasm = malloc((n + 1) * sizeof(*c->by_wasm));
+	ok = keys && c->by_wasm;
+	if (ok)
+		sort_by_wasm(c, keys, keys + n);
+	wdx_vec_each (f, &c->funcs) {
+		if (ok && f->wasm) {
+			mark_effects(c, f);
+			mark_displaced(c, f, (uint32_t *)keys);
+			mark_stale(c, f);
+		}
+		ok = ok && add_runs(c, f);
+	}
+	free(keys);
+	return ok ? NULL : &wdx_nomem;
 }
 
 struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
@@ -360,7 +341,7 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 	c->module = module;
 	c->map = map;
 	c->of_func = malloc((module->funcs.len + 1) * sizeof(*c->of_func));
-	err = c->of_func ? scan_module(c) : &wdx_nomem;
+	err = c->of_func ? NULL : &wdx_nomem;
 	if (!err)
 		memset(c->of_func, 0xff, module->funcs.len * sizeof(*c->of_func));
 	wdx_vec_each (m, &map->funcs) {
@@ -379,15 +360,9 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 {
 	wdx_vec_free(&c->intervals);
 	wdx_vec_free(&c->funcs);
-	wdx_vec_free(&c->scratch);
+	wdx_vec_free(&c->runs);
 	free(c->by_wasm);
 	free(c->of_func);
-	free(c->starts);
-	free(c->effects);
-	free(c->controls);
-	free(c->calls);
-	free(c->stores);
-	free(c->control_ranks);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -460,93 +435,79 @@ static bool add_range(struct wdx_ranges *out, size_t first, uint32_t lo, uint32_
 	return r;
 }
 
-static bool in_range(const struct wdx_interval *iv, uint64_t lo, uint64_t hi, unsigned avoid)
+/* The first interval of the run, as a number from 0, whose position is at least `wasm`; those
+ * without one count as the interval before them. */
+static uint32_t run_bound(const struct wdx_codeindex *c, const struct wdx_code_run *run,
+			  uint64_t wasm)
 {
-	return iv->wasm != NONE && iv->wasm >= lo && iv->wasm < hi && !(iv->flags & avoid);
+	const struct wdx_interval *iv = &c->intervals.data[run->first];
+	uint32_t lo = 0, hi = run->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		uint32_t at = iv[mid].wasm == NONE ? iv[mid - 1].wasm : iv[mid].wasm;
+
+		if (at < wasm)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
-/* An interval without position between two that belong to the range. */
-static bool bracketed(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t i,
-		      uint64_t lo, uint64_t hi, unsigned avoid)
+/* The intervals of the run whose positions are in [lo, hi): *n from *first on, numbers in the run. */
+static void cut_run(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint64_t lo,
+		    uint64_t hi, uint32_t *first, uint32_t *n)
 {
+	uint32_t end;
+
+	*first = run->lo >= lo ? 0 : run_bound(c, run, lo);
+	end = run->hi <= hi ? run->n : run_bound(c, run, hi);
+	if (end > *first && c->intervals.data[run->first + end - 1].wasm == NONE)
+		end--;
+	*n = end - *first;
+}
+
+static bool meets(const struct wdx_code_run *run, uint64_t lo, uint64_t hi, unsigned avoid)
+{
+	return run->lo < hi && run->hi > lo && !(run->flags & avoid);
+}
+
+/* Whether the first interval of the run belongs to the range. */
+static bool starts_in(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint64_t lo,
+		      uint64_t hi, unsigned avoid)
+{
+	return run->lo != NONE && meets(run, lo, hi, avoid) && run->lo >= lo &&
+	       !(c->intervals.data[run->first].flags & WDX_IV_PART);
+}
+
+bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
+		  uint64_t hi, unsigned avoid, struct wdx_ranges *out)
+{
+	const struct wdx_code_run *run = c->runs.data + f->first_run, *end = run + f->nruns;
 	const struct wdx_interval *iv = c->intervals.data;
+	bool before = false; /* what stands before this run belongs to the range */
+	size_t mark = out->len;
+	uint32_t first, n;
 
-	return iv[i].wasm == NONE && i > f->first && i + 1 < f->first + f->n &&
-	       !(iv[i].flags & WDX_IV_PART) && !(iv[i + 1].flags & WDX_IV_PART) &&
-	       in_range(&iv[i - 1], lo, hi, avoid) && in_range(&iv[i + 1], lo, hi, avoid);
-}
-
-/* In native order over all of the function: for ranges that hold much of it. */
-static bool map_by_scan(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
-			uint64_t hi, unsigned avoid, struct wdx_ranges *out)
-{
-	size_t first = out->len;
-
-	for (uint32_t i = f->first; i < f->first + f->n; i++) {
-		const struct wdx_interval *iv = &c->intervals.data[i];
-
-		if (!in_range(iv, lo, hi, avoid) && !bracketed(c, f, i, lo, hi, avoid))
-			continue;
-		if (!add_range(out, first, iv->lo, iv->hi))
+	for (; run < end; run++) {
+		first = 0;
+		n = 1;
+		if (run->lo == NONE) {
+			if (!before || iv[run->first].flags & WDX_IV_PART || run + 1 == end ||
+			    !starts_in(c, run + 1, lo, hi, avoid))
+				n = 0;
+		} else if (meets(run, lo, hi, avoid)) {
+			cut_run(c, run, lo, hi, &first, &n);
+		} else {
+			n = 0;
+		}
+		before = n && first + n == run->n;
+		if (n && !add_range(out, mark, iv[run->first + first].lo,
+				    iv[run->first + first + n - 1].hi))
 			return false;
 	}
 	return true;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void sort_numbers(uint32_t *v, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		if (v[i] > v[i - 1])
-			continue;
-		qsort(v, n, sizeof(*v), by_number);
-		return;
-	}
-}
-
-/* From the intervals in wasm order: for small ranges in large functions. */
-static bool map_by_index(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a,
-			 uint32_t b, uint64_t lo, uint64_t hi, unsigned avoid,
-			 struct wdx_ranges *out)
-{
-	const struct wdx_interval *iv = c->intervals.data;
-	size_t first = out->len;
-
-	c->scratch.len = 0;
-	if (!wdx_vec_reserve(&c->scratch, b - a))
-		return false;
-	memcpy(c->scratch.data, c->by_wasm + a, (b - a) * sizeof(uint32_t));
-	sort_numbers(c->scratch.data, b - a);
-	for (uint32_t k = 0; k < b - a; k++) {
-		uint32_t i = c->scratch.data[k];
-
-		if (iv[i].flags & avoid)
-			continue;
-		if (!add_range(out, first, iv[i].lo, iv[i].hi))
-			return false;
-		if (i + 1 < f->first + f->n && bracketed(c, f, i + 1, lo, hi, avoid) &&
-		    !add_range(out, first, iv[i + 1].lo, iv[i + 1].hi))
-			return false;
-	}
-	return true;
-}
-
-bool wdx_code_map(struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
-		  unsigned avoid, struct wdx_ranges *out)
-{
-	uint32_t a = lower_bound(c, f, clamp(lo)), b = lower_bound(c, f, clamp(hi));
-
-	if (a >= b)
-		return true;
-	if (b - a > f->n / 8)
-		return map_by_scan(c, f, lo, hi, avoid, out);
-	return map_by_index(c, f, a, b, lo, hi, avoid, out);
 }
 
 static int by_lo(const void *a, const void *b)
@@ -580,8 +541,8 @@ uint32_t wdx_code_call_before(const struct wdx_codeindex *c, uint64_t wasm)
 		return NONE;
 	/* a call has at most three LEB128 operands behind its opcode */
 	for (uint32_t at = (uint32_t)wasm - 1, n = 0; n < 24; at--, n++) {
-		if (bit(c->starts, at))
-			return bit(c->calls, at) ? at : NONE;
+		if (is_kind(c, at, WDX_INSN_START))
+			return is_kind(c, at, WDX_INSN_CALL) ? at : NONE;
 		if (at == 0)
 			break;
 	}

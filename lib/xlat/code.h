@@ -20,9 +20,9 @@
 
 enum wdx_interval_flags {
 	WDX_IV_DISPLACED = 1,
-	WDX_IV_PART = 2,   /* the first of its part */
-	WDX_IV_STALE = 8,  /* linear memory may lack a store that wasm has made by then */
-	WDX_IV_EFFECT = 4, /* the first in native order in which its instruction's effect happens */
+	WDX_IV_STALE = 2,  /* linear memory may lack a store that wasm has made by then */
+	WDX_IV_PART = 4,   /* the first of its part */
+	WDX_IV_EFFECT = 8, /* the first in native order in which its instruction's effect happens */
 };
 
 struct wdx_interval {
@@ -31,10 +31,20 @@ struct wdx_interval {
 	uint32_t flags;
 };
 
+/* Intervals in a row, of one part, whose positions ascend and whose flags (displaced, stale) are
+ * the same: any wasm range takes a contiguous piece of it.  The first and the last have positions;
+ * between them some may have none.  Or a single interval without position: lo is UINT32_MAX. */
+struct wdx_code_run {
+	uint32_t first, n; /* intervals */
+	uint32_t lo, hi;   /* wasm positions, half-open */
+	uint32_t flags;
+};
+
 struct wdx_code_func {
 	const struct wdx_map_func *map;
 	const struct wdx_wasm_func *wasm; /* NULL: a trampoline or helper */
 	uint32_t first, n;		  /* intervals, in native order, part after part */
+	uint32_t first_run, nruns;
 };
 
 struct wdx_codeindex {
@@ -42,14 +52,10 @@ struct wdx_codeindex {
 	const struct wdx_map *map;
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
-	uint32_t *by_wasm; /* numbers of a function's intervals by wasm position; at
-			      the same indices as its intervals, those without
-			      position last */
+	WDX_VEC(struct wdx_code_run) runs;
+	uint32_t *by_wasm; /* numbers of a function's intervals by wasm position; at the same
+			      indices as its intervals, those without position last */
 	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */
-	uint64_t *starts, *effects, *controls, *calls,
-		*stores; /* a bit per byte of the code section */
-	uint32_t *control_ranks;
-	WDX_VEC(uint32_t) scratch;
 };
 
 struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
@@ -69,7 +75,7 @@ uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_fu
 
 /* Appends the native ranges of wasm range [lo, hi), sorted and merged among themselves, without
  * intervals that have a flag of `avoid`.  false: memory is out. */
-bool wdx_code_map(struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
+bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
 		  unsigned avoid, struct wdx_ranges *out);
 
 /* Sorts and merges out->data[first..]. */

@@ -13,6 +13,7 @@ struct lines {
 	struct wdx_emit *e;
 	const struct wdx_row *rows; /* of the sequence in work, its end row left out */
 	size_t n;
+	size_t found;	 /* by the last row_at() */
 	size_t at;	 /* the row in force in the output; n: none yet */
 	size_t stmt;	 /* the row that an is_stmt row was made from last; n: none */
 	size_t prologue; /* the row that ends the function's prologue; n: none, or behind it already
@@ -26,27 +27,31 @@ enum mark {
 	MARK_EPILOGUE = 4, /* its epilogue begin has been used */
 };
 
-/* The row in force at a wasm position: the last one at or before it.  Positions mostly ascend, so
- * the search begins near the row before. */
-static size_t row_at(const struct lines *l, uint32_t wasm)
+/* The row in force at a wasm position: the last one at or before it, or the first.  Positions mostly
+ * ascend, so the search goes out from the row found before in growing steps. */
+static size_t row_at(struct lines *l, uint32_t wasm)
 {
-	size_t lo = 0, hi = l->n;
+	const struct wdx_row *rows = l->rows;
+	size_t lo = 0, hi = l->n, step = 1;
 
-	if (l->at < l->n && l->rows[l->at].address <= wasm) {
-		lo = l->at;
-		if (lo + 1 == l->n || l->rows[lo + 1].address > wasm)
-			return lo;
+	if (rows[l->found].address <= wasm) {
+		for (lo = l->found; lo + step < l->n && rows[lo + step].address <= wasm; step *= 2)
+			lo += step;
+		hi = lo + step < l->n ? lo + step : l->n;
+	} else {
+		for (hi = l->found; hi > step && rows[hi - step].address > wasm; step *= 2)
+			hi -= step;
+		lo = hi > step ? hi - step : 0;
 	}
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (l->rows[mid].address <= wasm)
+		if (rows[mid].address <= wasm)
 			lo = mid;
 		else
 			hi = mid;
 	}
-	/* of rows at one address the first that says is_stmt is what producers mean a stop to be */
-	return lo;
+	return l->found = lo;
 }
 
 /* Emits row r at that address with those of its flags that are in `keep`. */
@@ -207,6 +212,7 @@ enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_lin
 			continue;
 		l.rows = t->rows + first;
 		l.n = i - first;
+		l.found = 0;
 		memset(l.marks, 0, l.n * sizeof(*l.marks));
 		l.at = l.n;
 		if (l.n)

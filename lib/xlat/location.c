@@ -200,6 +200,20 @@ static void seek(struct work *w, uint32_t at)
 		track_seek(&w->need[i], w->starts[i], at);
 }
 
+/* The context pointer counts only where a place begins with it. */
+static void places_at(struct work *w, struct wdx_xplaces *p, uint32_t at, uint32_t *until)
+{
+	bool context = false;
+
+	for (size_t i = 0; i < w->xe->nneeds; i++) {
+		const struct wdx_place *need = track_at(w->x, &w->need[i], at, until);
+
+		p->need[i] = need;
+		context |= need && need->kind == WDX_PLACE_MEM && need->base == WDX_BASE_CONTEXT;
+	}
+	p->context = context ? track_at(w->x, &w->context, at, until) : NULL;
+}
+
 static void walk_range(struct work *w, uint32_t lo, uint32_t hi)
 {
 	struct wdx_xplaces p, last;
@@ -212,9 +226,7 @@ static void walk_range(struct work *w, uint32_t lo, uint32_t hi)
 	for (uint32_t at = lo; at < hi;) {
 		uint32_t until = hi;
 
-		p.context = track_at(w->x, &w->context, at, &until);
-		for (size_t i = 0; i < w->xe->nneeds; i++)
-			p.need[i] = track_at(w->x, &w->need[i], at, &until);
+		places_at(w, &p, at, &until);
 		if (have && memcmp(&p, &last, sizeof(p))) {
 			segment(w, from, at, &last);
 			from = at;
