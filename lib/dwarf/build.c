@@ -298,8 +298,11 @@ void wdx_emit_unit_end(struct wdx_emit *e)
 
 static uint32_t hash_abbrev(const struct wdx_out_spec *s, size_t n, uint16_t tag, bool children)
 {
-	uint32_t h = hash_bytes(2166136261u ^ tag ^ (children ? 0x10000u : 0), s, n * sizeof(*s));
+	uint32_t h = 2166136261u ^ tag ^ (children ? 0x10000u : 0);
 
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ s[i].name ^ (uint32_t)s[i].form << 16) * 16777619u;
+	h ^= h >> 15;
 	return h ? h : 1;
 }
 

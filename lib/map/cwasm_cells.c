@@ -24,7 +24,7 @@ enum { CELL = 16, POINTER = 8, NREGS = 64 };
 
 /* Bytes of code after which no more is looked at, once everything has been seen: the layout is one
  * for the whole image, and disassembling all of a large one costs as much as translating it. */
-enum { ENOUGH = 128 * 1024 };
+enum { ENOUGH = 32 * 1024 };
 
 enum kind { NOTHING, GLOBAL_GET, GLOBAL_SET, MEMORY };
 
@@ -92,8 +92,19 @@ static struct subject subject_of(const struct wdx_wasm *m, const struct wdx_insn
 	return s;
 }
 
+/* Whether nothing has been seen yet of what the instruction uses. */
+static bool is_news(const struct learning *l, const struct subject *s)
+{
+	if (s->kind == MEMORY)
+		return !l->memories[s->index].seen;
+	return l->c->wasm->globals.data[s->index].imported ? !l->globals[s->index].seen
+							   : !l->cells.seen;
+}
+
+/* The function's subjects; none when there is nothing to learn from them. */
 static struct wdx_error *find_subjects(struct learning *l, const struct wdx_wasm_func *f)
 {
+	bool wanted = l->looked < ENOUGH;
 	struct wdx_insn_iter it;
 	struct wdx_insn insn;
 	struct subject s;
@@ -107,8 +118,10 @@ static struct wdx_error *find_subjects(struct learning *l, const struct wdx_wasm
 		if (!wdx_vec_reserve(&l->subjects, 1))
 			return &wdx_nomem;
 		l->subjects.data[l->subjects.len++] = s;
+		wanted = wanted || is_news(l, &s);
 	}
-	wdx_error_destroy(it.err); /* an opcode unknown here: what came before it is known */
+	if (!wanted)
+		l->subjects.len = 0;
 	return NULL;
 }
 

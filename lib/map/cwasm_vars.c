@@ -163,6 +163,17 @@ static int by_start(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Most lists are in order. */
+static void sort_found(struct found *f, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (f[i].lo >= f[i - 1].lo)
+			continue;
+		qsort(f, n, sizeof(*f), by_start);
+		return;
+	}
+}
+
 static struct wdx_error *put_range(struct reading *r, struct wdx_map_entity *e,
 				   const struct found *f)
 {
@@ -198,7 +209,7 @@ static struct wdx_error *put_entity(struct reading *r, unsigned kind, uint32_t i
 
 	if (!r->found.len)
 		return NULL;
-	qsort(r->found.data, r->found.len, sizeof(*r->found.data), by_start);
+	sort_found(r->found.data, r->found.len);
 	e = wdx_vec_push(&m->entities);
 	if (!e)
 		return &wdx_nomem;

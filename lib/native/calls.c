@@ -9,9 +9,10 @@
 
 struct sweep {
 	struct wdx_decoder *decoder;
-	bool (*may_call)(const uint8_t *p, size_t n); /* NULL: always */
+	bool (*may_call)(struct sweep *s, uint32_t lo, uint32_t hi); /* NULL: always */
 	const uint8_t *code;
-	uint32_t hi, delay; /* delay: size of a delay slot */
+	uint32_t hi, delay;	/* delay: size of a delay slot */
+	uint32_t next[3];	/* x86: the first byte of each opcode at or behind where it was looked for */
 	struct wdx_native_calls *out;
 };
 
@@ -20,21 +21,38 @@ struct sweep {
  * asks knows most instruction starts, so nearly all pieces between two of them are a few bytes
  * that hold no opcode of a call and need no decoding.
  */
-static bool x86_may_call(const uint8_t *p, size_t n)
+/* e8, 9a, and of ff those followed by an operand byte of which bits 3 to 5 are 2 or 3. */
+static uint32_t x86_next(const struct sweep *s, uint8_t opcode, uint32_t at)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] == 0xe8 || p[i] == 0x9a)
-			return true;
-		/* ff /2 and ff /3: an operand byte follows, of which bits 3 to 5 are 2 or 3 */
-		if (p[i] == 0xff && i + 1 < n && (p[i + 1] & 0x30) == 0x10)
-			return true;
+	const uint8_t *p = s->code + at, *end = s->code + s->hi;
+
+	for (;; p++) {
+		p = memchr(p, opcode, (size_t)(end - p));
+		if (!p)
+			return s->hi;
+		if (opcode != 0xff || (p + 1 < end && (p[1] & 0x30) == 0x10))
+			return (uint32_t)(p - s->code);
 	}
-	return false;
 }
 
-static bool aarch64_may_call(const uint8_t *p, size_t n)
+static bool x86_may_call(struct sweep *s, uint32_t lo, uint32_t hi)
 {
-	for (size_t i = 3; i < n; i += 4)
+	static const uint8_t opcodes[] = {0xe8, 0xff, 0x9a};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(opcodes); i++) {
+		if (s->next[i] < lo)
+			s->next[i] = x86_next(s, opcodes[i], lo);
+		found |= s->next[i] < hi;
+	}
+	return found;
+}
+
+static bool aarch64_may_call(struct sweep *s, uint32_t lo, uint32_t hi)
+{
+	const uint8_t *p = s->code + lo;
+
+	for (uint32_t i = 3; i < hi - lo; i += 4)
 		if ((p[i] & 0xfc) == 0x94 || (p[i] & 0xfe) == 0xd6)
 			return true;
 	return false;
@@ -58,7 +76,7 @@ static struct wdx_error *sweep_piece(struct sweep *s, uint32_t pos, uint32_t end
 {
 	struct wdx_error *err = NULL;
 
-	if (s->may_call && !s->may_call(s->code + pos, end - pos))
+	if (s->may_call && !s->may_call(s, pos, end))
 		return NULL;
 	while (pos < end && !err) {
 		struct wdx_insn in = wdx_decode(s->decoder, s->code + pos, end - pos, pos);

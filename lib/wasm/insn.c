@@ -212,12 +212,37 @@ static inline void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *in
 	}
 }
 
+/* Three of four instructions are one byte, or two: an opcode and a small index.  false: it is none
+ * of those, and nothing has been read. */
+static inline bool decode_short(struct wdx_reader *r, struct wdx_insn *insn)
+{
+	const struct op *op;
+
+	if (r->end - r->pos < 2)
+		return false;
+	op = &ops[0][r->pos[0]];
+	insn->opcode = r->pos[0];
+	insn->flags = op->flags;
+	insn->imm[0] = insn->imm[1] = 0;
+	insn->size = 1;
+	if (op->imm[0] == 'u' && !op->imm[1] && r->pos[1] < 0x80) {
+		insn->imm[0] = r->pos[1];
+		insn->size = 2;
+	} else if (!op->name || op->imm[0]) {
+		return false;
+	}
+	r->pos += insn->size;
+	return true;
+}
+
 void wdx_insn_decode(struct wdx_reader *r, struct wdx_insn *insn)
 {
 	const uint8_t *at = r->pos;
 	const struct op *op;
 	unsigned n = 0;
 
+	if (decode_short(r, insn))
+		return;
 	insn->opcode = read_opcode(r);
 	insn->imm[0] = insn->imm[1] = 0;
 	op = find_op(insn->opcode);

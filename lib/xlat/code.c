@@ -481,6 +481,45 @@ static bool starts_in(const struct wdx_codeindex *c, const struct wdx_code_run *
 	       !(c->intervals.data[run->first].flags & WDX_IV_PART);
 }
 
+/* How few intervals are looked up one by one, rather than by going through the runs. */
+enum { FEW = 12 };
+
+/* Numbers of the intervals by_wasm[a..b), in native order. */
+static void in_native_order(const struct wdx_codeindex *c, uint32_t a, uint32_t b, uint32_t *out)
+{
+	for (uint32_t k = 0; k < b - a; k++) {
+		uint32_t i = c->by_wasm[a + k], at = k;
+
+		for (; at && out[at - 1] > i; at--)
+			out[at] = out[at - 1];
+		out[at] = i;
+	}
+}
+
+/* As wdx_code_map() for the few intervals that have positions in the range. */
+static bool map_few(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a,
+		    uint32_t b, unsigned avoid, struct wdx_ranges *out)
+{
+	const struct wdx_interval *iv = c->intervals.data;
+	uint32_t numbers[FEW], end = f->first + f->n;
+	size_t mark = out->len;
+
+	in_native_order(c, a, b, numbers);
+	for (uint32_t k = 0; k < b - a; k++) {
+		uint32_t i = numbers[k], gap = i + 1;
+
+		if (iv[i].flags & avoid)
+			continue;
+		if (!add_range(out, mark, iv[i].lo, iv[i].hi))
+			return false;
+		if (k + 1 < b - a && numbers[k + 1] == i + 2 && gap < end && iv[gap].wasm == NONE &&
+		    !((iv[gap].flags | iv[gap + 1].flags) & WDX_IV_PART) &&
+		    !(iv[gap + 1].flags & avoid) && !add_range(out, mark, iv[gap].lo, iv[gap].hi))
+			return false;
+	}
+	return true;
+}
+
 bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi, unsigned avoid, struct wdx_ranges *out)
 {
@@ -488,8 +527,10 @@ bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 	const struct wdx_interval *iv = c->intervals.data;
 	bool before = false; /* what stands before this run belongs to the range */
 	size_t mark = out->len;
-	uint32_t first, n;
+	uint32_t first = lower_bound(c, f, clamp(lo)), n = lower_bound(c, f, clamp(hi)) - first;
 
+	if (n <= FEW)
+		return map_few(c, f, first, first + n, avoid, out);
 	for (; run < end; run++) {
 		first = 0;
 		n = 1;

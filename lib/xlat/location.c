@@ -499,16 +499,24 @@ static void remember_frame(struct wdx_xlat *x)
 	wdx_ranges_merge(&x->frame_ranges, 0);
 }
 
+static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
+			   const struct wdx_loc *l)
+{
+	return wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
+			       use_of(a->name), l->expr, l->size);
+}
+
+/* The first entry has been parsed already, with result `why`. */
 static enum wdx_loss emit_list(struct wdx_xlat *x, const struct wdx_cursor *c,
 			       const struct wdx_attr *a, const struct wdx_loc *l, size_t n,
-			       struct wdx_emit *e)
+			       enum wdx_loss why, struct wdx_emit *e)
 {
-	enum wdx_loss loss = WDX_LOSS_NO_PLACE, why;
+	enum wdx_loss loss = WDX_LOSS_NO_PLACE;
 
 	x->locs.len = 0;
 	for (size_t i = 0; i < n; i++) {
-		why = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func->wasm, use_of(a->name),
-				      l[i].expr, l[i].size);
+		if (i)
+			why = parse(x, c, a, &l[i]);
 		if (why == WDX_LOSS_NONE)
 			why = one_entry(x, &l[i], e);
 		else if (!l[i].whole && native_ranges(x, &l[i]) && clip_to_scope(x))
@@ -537,15 +545,14 @@ static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c,
 		return WDX_LOSS_MIXED_EXPR;
 	if (!n)
 		return x->func ? WDX_LOSS_NO_PLACE : WDX_LOSS_DEAD_CODE;
-	loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
-			       use_of(a->name), l->expr, l->size);
+	loss = parse(x, c, a, l);
 	if (n == 1 && l->whole && loss != WDX_LOSS_NONE)
 		return loss;
 	if (loss == WDX_LOSS_NONE && single(x, l, n))
 		return emit_single(x, a, e);
 	if (!x->func)
 		return loss == WDX_LOSS_NONE ? WDX_LOSS_MIXED_EXPR : loss;
-	return emit_list(x, c, a, l, n, e);
+	return emit_list(x, c, a, l, n, loss, e);
 }
 
 enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_attr *a,

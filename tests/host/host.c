@@ -69,6 +69,7 @@ enum { ARGS_MAX = 16 };
 	X(bool, wasmtime_instance_export_get,                                                      \
 	  (void *, struct instance *, const char *, size_t, struct item *))                        \
 	X(void *, wasmtime_memory_data, (void *, void *))                                          \
+	X(size_t, wasmtime_memory_data_size, (void *, void *))                                     \
 	X(void *, wasmtime_func_type, (void *, void *))                                            \
 	X(void **, wasm_functype_params, (void *))                                                 \
 	X(void **, wasm_functype_results, (void *))                                                \
@@ -84,7 +85,7 @@ API(DECLARE)
 struct options {
 	const char *lib, *compile, *image, *save, *call;
 	int opt;
-	bool debug_info, run;
+	bool debug_info, run, hash;
 	char **args;
 	int nargs;
 };
@@ -301,7 +302,24 @@ static void print_value(const union raw *v, uint8_t kind)
 	}
 }
 
-static void call(void *context, struct item *func, const struct options *o)
+/* FNV-1a of the exported memory as it is now, and its size. */
+static void print_hash(void *context, struct instance *in)
+{
+	uint64_t h = 0xcbf29ce484222325;
+	struct item item;
+	const uint8_t *p = NULL;
+	size_t n = 0;
+
+	if (get_export(context, in, "memory", ITEM_MEMORY, &item)) {
+		p = wasmtime_memory_data(context, item.of);
+		n = wasmtime_memory_data_size(context, item.of);
+	}
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 0x100000001b3;
+	printf("hash %016llx %zu\n", (unsigned long long)h, n);
+}
+
+static void call(void *context, struct instance *in, struct item *func, const struct options *o)
 {
 	void *type = wasmtime_func_type(context, func->of);
 	void **params = wasm_functype_params(type), **results = wasm_functype_results(type);
@@ -314,6 +332,8 @@ static void call(void *context, struct item *func, const struct options *o)
 	for (size_t i = 0; i < nparams; i++)
 		set_arg(&v[i], kind_of(params, i), o->args[i]);
 	error = wasmtime_func_call_unchecked(context, func->of, v, ARGS_MAX, &trap);
+	if (o->hash)
+		print_hash(context, in); /* before check(), which leaves when the guest did */
 	check(o->call, error, trap);
 	if (!nresults)
 		return;
@@ -327,8 +347,11 @@ static void usage(void)
 {
 	fputs("usage: host [--lib FILE] [--opt 0|1|2] [--debug-info] [--save FILE.cwasm] "
 	      "[--no-run]\n"
-	      "            (--compile FILE.wasm | --image FILE.cwasm) [EXPORT [NUMBER...]]\n"
-	      "The library is $WASMTIME_LIB when --lib is not given; EXPORT is _start.\n",
+	      "            [--hash] (--compile FILE.wasm | --image FILE.cwasm) [EXPORT "
+	      "[NUMBER...]]\n"
+	      "The library is $WASMTIME_LIB when --lib is not given; EXPORT is _start.  --hash "
+	      "prints\n"
+	      "a hash of the exported memory after the run.\n",
 	      stderr);
 	exit(2);
 }
@@ -357,6 +380,9 @@ static void set_option(struct options *o, int c)
 	case 'n':
 		o->run = false;
 		break;
+	case 'h':
+		o->hash = true;
+		break;
 	default:
 		usage();
 	}
@@ -365,10 +391,15 @@ static void set_option(struct options *o, int c)
 static void parse(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"lib", required_argument, NULL, 'l'},	 {"compile", required_argument, NULL, 'c'},
-		{"image", required_argument, NULL, 'i'}, {"save", required_argument, NULL, 's'},
-		{"opt", required_argument, NULL, 'o'},	 {"debug-info", no_argument, NULL, 'd'},
-		{"no-run", no_argument, NULL, 'n'},	 {NULL, 0, NULL, 0},
+		{"lib", required_argument, NULL, 'l'},
+		{"compile", required_argument, NULL, 'c'},
+		{"image", required_argument, NULL, 'i'},
+		{"save", required_argument, NULL, 's'},
+		{"opt", required_argument, NULL, 'o'},
+		{"debug-info", no_argument, NULL, 'd'},
+		{"no-run", no_argument, NULL, 'n'},
+		{"hash", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -409,7 +440,7 @@ static void run(void *engine, void *module, const struct options *o)
 	host_ready(p.text, (uintptr_t)memory);
 	if (!get_export(context, &in, o->call, ITEM_FUNC, &item))
 		fail(o->call, "no such function");
-	call(context, &item, o);
+	call(context, &in, &item, o);
 	fflush(stdout);
 }
 
