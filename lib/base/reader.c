@@ -87,6 +87,10 @@ uint64_t wdx_read_uleb_slow(struct wdx_reader *r, unsigned bits)
 	const uint8_t *at = r->pos;
 	uint64_t v = 0;
 
+	if (bits >= 14 && r->end - at >= 2 && at[0] >= 0x80 && at[1] < 0x80) {
+		r->pos += 2;
+		return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
+	}
 	for (unsigned shift = 0;; shift += shift < 64 ? 7 : 0) {
 		if (r->pos == r->end)
 			return leb_fail(r, at, ends_early);
@@ -116,6 +120,10 @@ int64_t wdx_read_sleb_slow(struct wdx_reader *r, unsigned bits)
 	const uint8_t *at = r->pos;
 	uint64_t v = 0;
 
+	if (bits >= 14 && r->end - at >= 2 && at[0] >= 0x80 && at[1] < 0x80) {
+		r->pos += 2;
+		return (int64_t)(((at[0] & 0x7fu) | (unsigned)at[1] << 7) ^ 0x2000) - 0x2000;
+	}
 	for (unsigned shift = 0;; shift += 7) {
 		if (r->pos == r->end)
 			return (int64_t)leb_fail(r, at, ends_early);

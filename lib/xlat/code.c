@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sort.h"
 
 #define NONE UINT32_MAX
 
@@ -246,18 +245,24 @@ static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
 	}
 }
 
-/* Keys of position and number: intervals are numbered in native order, so ties sort by it. */
-static void sort_by_wasm(struct wdx_codeindex *c, uint64_t *keys, uint64_t *scratch)
+/* The intervals of f by wasm position, those of one position in native order: counted by where in
+ * the body they are.  `counts` has room for one more than the body's bytes. */
+static void sort_by_wasm(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *counts)
 {
-	const struct wdx_code_func *f;
-	size_t n = c->intervals.len;
+	const struct wdx_interval *iv = c->intervals.data;
+	uint32_t start = f->wasm->start.v, size = f->wasm->end.v - start, at = f->first;
 
-	for (size_t i = 0; i < n; i++)
-		keys[i] = (uint64_t)c->intervals.data[i].wasm << 32 | i;
-	wdx_vec_each (f, &c->funcs)
-		wdx_sort_u64(keys + f->first, f->n, scratch);
-	for (size_t i = 0; i < n; i++)
-		c->by_wasm[i] = (uint32_t)keys[i];
+	memset(counts, 0, ((size_t)size + 1) * sizeof(*counts));
+	for (uint32_t i = f->first; i < f->first + f->n; i++)
+		counts[iv[i].wasm == NONE ? size : iv[i].wasm - start]++;
+	for (uint32_t i = 0; i <= size; i++) {
+		uint32_t n = counts[i];
+
+		counts[i] = at;
+		at += n;
+	}
+	for (uint32_t i = f->first; i < f->first + f->n; i++)
+		c->by_wasm[counts[iv[i].wasm == NONE ? size : iv[i].wasm - start]++] = i;
 }
 
 enum { STATE = WDX_IV_DISPLACED | WDX_IV_STALE };
@@ -308,26 +313,38 @@ static bool add_runs(struct wdx_codeindex *c, struct wdx_code_func *f)
 	return true;
 }
 
+static uint32_t longest_body(const struct wdx_wasm *m)
+{
+	const struct wdx_wasm_func *f;
+	uint32_t longest = 0;
+
+	wdx_vec_each (f, &m->funcs)
+		if (f->end.v - f->start.v > longest)
+			longest = f->end.v - f->start.v;
+	return longest;
+}
+
 static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 {
 	struct wdx_code_func *f;
 	size_t n = c->intervals.len;
-	uint64_t *keys = malloc(2 * (n + 1) * sizeof(*keys));
+	uint32_t *counts = malloc(((size_t)longest_body(c->module) + 1) * sizeof(*counts));
+	uint32_t *blocks = malloc((n + 1) * sizeof(*blocks));
 	bool ok;
 
 	c->by_wasm = malloc((n + 1) * sizeof(*c->by_wasm));
-	ok = keys && c->by_wasm;
-	if (ok)
-		sort_by_wasm(c, keys, keys + n);
+	ok = counts && blocks && c->by_wasm;
 	wdx_vec_each (f, &c->funcs) {
 		if (ok && f->wasm) {
+			sort_by_wasm(c, f, counts);
 			mark_effects(c, f);
-			mark_displaced(c, f, (uint32_t *)keys);
+			mark_displaced(c, f, blocks);
 			mark_stale(c, f);
 		}
 		ok = ok && add_runs(c, f);
 	}
-	free(keys);
+	free(counts);
+	free(blocks);
 	return ok ? NULL : &wdx_nomem;
 }
 
@@ -411,14 +428,32 @@ bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 	return lower_bound(c, f, clamp(lo)) < lower_bound(c, f, clamp(hi));
 }
 
+/* Whether execution at `from` comes to `to` whatever the instructions between them do: of those that
+ * end blocks only `block`, `loop` and `end` are among them. */
+static bool falls_through(const struct wdx_codeindex *c, uint32_t from, uint32_t to)
+{
+	for (uint32_t at = from; at < to; at++) {
+		uint8_t opcode = c->module->data[c->module->code.v + at];
+
+		if (is_kind(c, at, WDX_INSN_CONTROL) && opcode != 0x02 && opcode != 0x03 &&
+		    opcode != 0x0b)
+			return false;
+	}
+	return true;
+}
+
 uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f,
 			 uint64_t wasm)
 {
 	uint32_t i = lower_bound(c, f, clamp(wasm));
 
-	if (i == f->first + f->n || c->intervals.data[c->by_wasm[i]].wasm != wasm)
+	if (i == f->first + f->n)
 		return NONE;
-	return c->intervals.data[c->by_wasm[i]].lo;
+	const struct wdx_interval *iv = &c->intervals.data[c->by_wasm[i]];
+
+	if (iv->wasm == NONE || !falls_through(c, (uint32_t)wasm, iv->wasm))
+		return NONE;
+	return iv->flags & WDX_IV_DISPLACED ? NONE : iv->lo;
 }
 
 static bool add_range(struct wdx_ranges *out, size_t first, uint32_t lo, uint32_t hi)

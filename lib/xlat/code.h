@@ -69,7 +69,9 @@ const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint
 bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi);
 
-/* The first native address that shows exactly that position; UINT32_MAX: none does. */
+/* The native address where execution goes on that reaches the position: of its own instruction or,
+ * where that has no code, of the next one that has and that nothing but falling through leads to.
+ * UINT32_MAX: there is none. */
 uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f,
 			 uint64_t wasm);
 

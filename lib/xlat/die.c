@@ -36,6 +36,16 @@ static enum wdx_loss block_loss(const struct wdx_xlat *x, const struct wdx_range
 	return WDX_LOSS_EMPTY_SCOPE;
 }
 
+/* Debuggers take a label without an address for a variable. */
+static enum wdx_loss label_loss(const struct wdx_xlat *x, const struct wdx_die *die)
+{
+	uint64_t wasm = wdx_die_attr(die, DW_AT_low_pc)->value;
+	const struct wdx_code_func *f = wdx_code_func_at(&x->code, wasm);
+
+	return f && wdx_code_native(&x->code, f, wasm) != UINT32_MAX ? WDX_LOSS_NONE
+								     : WDX_LOSS_ADDRESS;
+}
+
 static bool is_block(unsigned tag)
 {
 	return tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine ||
@@ -59,12 +69,15 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 	enum wdx_loss loss;
 	size_t n;
 	bool function = c->die->tag == DW_TAG_subprogram;
+	bool label = c->die->tag == DW_TAG_label && wdx_die_attr(c->die, DW_AT_low_pc);
 
 	x->stats.dies_in++;
-	if ((!function && !is_block(c->die->tag)) || !has_code(c->die))
+	if ((!function && !label && !is_block(c->die->tag)) || !has_code(c->die))
 		return WDX_KEEP;
 	wdx_die_pcs(c, &r, &n);
-	loss = function ? function_loss(x, r, n) : block_loss(x, r, n);
+	loss = function ? function_loss(x, r, n)
+	       : label	? label_loss(x, c->die)
+			: block_loss(x, r, n);
 	if (loss == WDX_LOSS_NONE) {
 		if (function)
 			note_entry(x, c->unit->offset, r->lo);
