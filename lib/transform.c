@@ -170,17 +170,23 @@ static void build_id(const struct run *r, uint8_t id[32])
 	wdx_sha256(digest, n * sizeof(*digest), id);
 }
 
+/* Functions, and linear memory as one object: without a symbol of data before it gdb takes any
+ * address for one of code, and says that it finds no function there. */
 static const struct wdx_elf_symbol *symbols(const struct run *r, size_t *n)
 {
 	struct wdx_elf_symbol *s = calloc(r->map.parts.len + 1, sizeof(*s));
+	const struct wdx_result *res = r->result;
 
 	*n = 0;
 	for (size_t i = 0; s && i < r->map.parts.len; i++) {
 		const struct wdx_map_part *p = &r->map.parts.data[i];
 
 		s[(*n)++] = (struct wdx_elf_symbol){r->map.funcs.data[p->func].symbol,
-						    r->result->text_addr + p->lo, p->hi - p->lo};
+						    res->text_addr + p->lo, p->hi - p->lo};
 	}
+	if (s && res->memory_size)
+		s[(*n)++] = (struct wdx_elf_symbol){"wasm_memory", res->memory_addr,
+						    res->memory_size};
 	return s;
 }
 

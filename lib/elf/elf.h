@@ -27,7 +27,7 @@ enum wdx_compression { WDX_COMPRESS_NONE, WDX_COMPRESS_ZLIB, WDX_COMPRESS_ZSTD }
 
 struct wdx_elf_symbol {
 	const char *name;
-	uint64_t value, size; /* value: address in .text */
+	uint64_t value, size; /* value: an address in .text, or in .wasm.memory */
 };
 
 /* Addresses for the side-car; debuggers move both sections.  Code is not at 0, where readers expect
@@ -44,7 +44,7 @@ struct wdx_sidecar {
 	/* .wasm.memory; size 0: none.  The initial size is enough, as it holds all statics; a
 	 * larger one may claim addresses that something else has in the process. */
 	uint64_t memory_addr, memory_size;
-	const struct wdx_elf_symbol *symbols; /* inside .text, in any order; names may repeat */
+	const struct wdx_elf_symbol *symbols; /* in any order; names may repeat */
 	size_t nsymbols;
 	const struct wdx_section
 		*debug; /* .debug_* in the order to be written; empty ones skipped */

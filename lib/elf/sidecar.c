@@ -22,7 +22,7 @@ enum { SEG_TEXT, SEG_MEMORY, SEG_NOTE, NSEGS };
 struct entry { /* one symbol of the table */
 	const struct wdx_elf_symbol *sym;
 	uint32_t name;
-	bool local;
+	bool local, object;
 };
 
 struct side {
@@ -167,6 +167,13 @@ static struct wdx_error *name_symbols(struct side *w)
 	return w->strings.failed ? &wdx_nomem : NULL;
 }
 
+static bool lies_in(const struct wdx_elf_symbol *sym, uint64_t addr, uint64_t size)
+{
+	uint64_t at = sym->value - addr;
+
+	return sym->value >= addr && at <= size && sym->size <= size - at;
+}
+
 static struct wdx_error *sort_symbols(struct side *w)
 {
 	const struct wdx_sidecar *s = w->s;
@@ -176,11 +183,13 @@ static struct wdx_error *sort_symbols(struct side *w)
 		return &wdx_nomem;
 	for (size_t i = 0; i < s->nsymbols; i++) {
 		const struct wdx_elf_symbol *sym = &s->symbols[i];
-		uint64_t at = sym->value - s->text_addr;
 
-		if (sym->value < s->text_addr || at > s->text_size || sym->size > s->text_size - at)
-			return wdx_bad_input("symbol %s: outside of the code", sym->name);
 		w->entries[i].sym = sym;
+		if (lies_in(sym, s->text_addr, s->text_size))
+			continue;
+		if (!lies_in(sym, s->memory_addr, w->memory_size))
+			return wdx_bad_input("symbol %s: outside of the code", sym->name);
+		w->entries[i].object = true;
 	}
 	wdx_buf_u8(&w->strings, 0);
 	return name_symbols(w);
@@ -190,8 +199,9 @@ static bool put_symbol(struct side *w, int index, const struct entry *e)
 {
 	GElf_Sym sym = {
 		.st_name = e->name,
-		.st_info = GELF_ST_INFO(e->local ? STB_LOCAL : STB_GLOBAL, STT_FUNC),
-		.st_shndx = w->text,
+		.st_info = GELF_ST_INFO(e->local ? STB_LOCAL : STB_GLOBAL,
+					e->object ? STT_OBJECT : STT_FUNC),
+		.st_shndx = e->object ? w->memory : w->text,
 		.st_value = e->sym->value,
 		.st_size = e->sym->size,
 	};

@@ -74,4 +74,14 @@ is 'with one warning' "$(grep -c warning "$TMP/err")" 1
 like 'that says how to compile' "$(cat "$TMP/err")" 'strip'
 like 'lines are there' "$("$DWARFDUMP" --debug-line "$TMP/z.debug")" 'is_stmt'
 like 'functions are there' "$("$DWARFDUMP" -n scalars "$TMP/z.debug")" 'DW_AT_low_pc'
+# A static's address is one of data: gdb once took it for code and complained.
+if have gdb; then
+	sidecar "$ENGINE" "$STORE/data/types-O0-dw4.wasm" 0 "$TMP/types" >/dev/null 2>&1
+	out=$(gdb -batch -nx -ex 'set confirm off' -ex "add-symbol-file $TMP/types.debug" \
+		-ex 'set language c++' -ex 'print &geo::shape::count' 2>&1)
+	like 'gdb: address of a static' "$out" '= \(int \*\) 0x[0-9a-f]+ <wasm_memory\+[0-9]+>'
+	unlike 'gdb: without a warning' "$out" 'warning|rror'
+else
+	skip 'gdb: address of a static' 'no gdb'
+fi
 done_testing
