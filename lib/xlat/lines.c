@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
  * Line tables: the rows of each wasm function, spread over its native code.  A native sequence
- * covers one contiguous piece of code.  Intervals without a position continue the row before
- * them; the code before the first position belongs to the function's opening line.
+ * covers one contiguous piece of code.  Intervals that show no state (without a position, or
+ * displaced) make no row of their own, for lldb stops at rows without is_stmt too; the code before
+ * the first position belongs to the function's opening line.
  */
 #include "xlat/translate.h"
 
@@ -26,6 +27,11 @@ enum mark {
 	MARK_STOP = 2,	   /* is where its statement begins in native code */
 	MARK_EPILOGUE = 4, /* its epilogue begin has been used */
 };
+
+static bool shows_state(const struct wdx_interval *iv)
+{
+	return iv->wasm != UINT32_MAX && !(iv->flags & WDX_IV_DISPLACED);
+}
 
 /* The row in force at a wasm position: the last one at or before it, or the first.  Positions mostly
  * ascend, so the search goes out from the row found before in growing steps. */
@@ -87,7 +93,7 @@ static bool in_prologue(struct lines *l, const struct wdx_interval *iv, size_t r
 {
 	if (l->prologue == l->n)
 		return false;
-	if (r < l->prologue || iv->flags & WDX_IV_DISPLACED || !(l->marks[r] & MARK_STOP))
+	if (r < l->prologue || !(l->marks[r] & MARK_STOP))
 		return true;
 	emit_row(l, iv->lo, r, WDX_ROW_IS_STMT | WDX_ROW_PROLOGUE_END);
 	l->prologue = l->n;
@@ -96,12 +102,37 @@ static bool in_prologue(struct lines *l, const struct wdx_interval *iv, size_t r
 
 static void emit_interval(struct lines *l, const struct wdx_interval *iv)
 {
-	bool stop = !(iv->flags & WDX_IV_DISPLACED);
 	size_t r = row_at(l, iv->wasm);
 
-	if (in_prologue(l, iv, r) || (r == l->at && (!stop || l->stmt == r)))
+	if (in_prologue(l, iv, r) || (r == l->at && l->stmt == r))
 		return;
-	emit_row(l, iv->lo, r, stop ? WDX_ROW_IS_STMT | WDX_ROW_EPILOGUE_BEGIN : 0);
+	emit_row(l, iv->lo, r, WDX_ROW_IS_STMT | WDX_ROW_EPILOGUE_BEGIN);
+}
+
+/* Code out of line is there for an instruction that may trap, or that calls. */
+static bool has_slow_path(const struct lines *l, const struct wdx_interval *iv)
+{
+	return iv->wasm != UINT32_MAX &&
+	       l->x->wasm->kinds[iv->wasm] & (WDX_INSN_TRAP | WDX_INSN_EFFECT);
+}
+
+/* What shows no state of the program continues the row before.  That is wrong where code stands that
+ * was moved out of line, such as a slow path: what comes next is then an earlier position, or none,
+ * and control does not fall backwards, so it belongs to the row that it leads to. */
+static void emit_gap(struct lines *l, const struct wdx_interval *iv, size_t n, uint32_t before)
+{
+	size_t i = 0, r;
+
+	while (i < n && !shows_state(&iv[i]))
+		i++;
+	for (size_t k = 0; i == n && k < n; k++)
+		if (has_slow_path(l, &iv[k]))
+			i = k;
+	if (l->prologue < l->n || i == n || iv[i].wasm >= before)
+		return;
+	r = row_at(l, iv[i].wasm);
+	if (r != l->at)
+		emit_row(l, iv[0].lo, r, 0);
 }
 
 static void emit_part(struct lines *l, const struct wdx_interval *iv, size_t n, size_t opening)
@@ -111,9 +142,12 @@ static void emit_part(struct lines *l, const struct wdx_interval *iv, size_t n, 
 	l->at = l->stmt = l->n;
 	if (iv[0].wasm == UINT32_MAX || l->prologue < l->n)
 		emit_row(l, iv[0].lo, opening, WDX_ROW_IS_STMT);
-	for (size_t i = 0; i < n; i++)
-		if (iv[i].wasm != UINT32_MAX)
+	for (size_t i = 0; i < n; i++) {
+		if (shows_state(&iv[i]))
 			emit_interval(l, &iv[i]);
+		else if (i && shows_state(&iv[i - 1]))
+			emit_gap(l, iv + i, n - i, iv[i - 1].wasm);
+	}
 	l->prologue = l->n;
 	end.address = l->x->text_addr + iv[n - 1].hi;
 	wdx_emit_row(l->e, &end);
@@ -139,7 +173,7 @@ static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t op
 	size_t end = opening;
 
 	for (uint32_t i = 0; i < f->n; i++)
-		if (iv[i].wasm != UINT32_MAX && !(iv[i].flags & WDX_IV_DISPLACED))
+		if (shows_state(&iv[i]))
 			l->marks[row_at(l, iv[i].wasm)] |= MARK_PRESENT;
 	l->marks[opening] |= MARK_STOP;
 	while (end < l->n && l->rows[end].address < f->wasm->end.v)
