@@ -309,6 +309,12 @@ static const plain_move *move_of(wdx_accesses &a, unsigned opcode)
 
 /* --- the whole --- */
 
+/* Stack and frame pointers; pushes have no base. */
+static bool is_stack(const wdx_accesses &a, int base)
+{
+	return a.x86 ? base < 0 || base == 6 || base == 7 : base == 29 || base == 31;
+}
+
 static void describe(wdx_accesses &a, const MCInst &inst, wdx_access *out)
 {
 	const MCInstrDesc &desc = a.insns->get(inst.getOpcode());
@@ -325,6 +331,7 @@ static void describe(wdx_accesses &a, const MCInst &inst, wdx_access *out)
 		x86_address(a, inst, desc, out);
 	else
 		aarch64_address(a, inst, out);
+	out->writes_memory = desc.mayStore() && !desc.isCall() && !is_stack(a, out->base);
 	if (out->load && inst.getOperand(0).isReg())
 		out->result = number_of(a, inst.getOperand(0).getReg());
 	if (out->result > 63)

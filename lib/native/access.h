@@ -21,6 +21,7 @@ struct wdx_access {
 	bool leaves;	 /* jump, call, return: the next instruction may not be the next executed */
 	bool load;	 /* from the address below; no read-modify-write, no arithmetic */
 	bool store;	 /* to it; read-modify-write too */
+	bool writes_memory; /* any memory but the stack's: no push, no spill, no call */
 	bool indexed;	 /* a register that is not in disp is added to base */
 	int base;	 /* DWARF number of the address's base register; -1: none that is known */
 	int64_t disp;	 /* added to base */

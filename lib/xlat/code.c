@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "native/access.h"
 
 #define NONE UINT32_MAX
 
@@ -86,14 +87,29 @@ static bool has_return(const struct wdx_codeindex *c, const struct wdx_map_func 
 	return i < f->first_call + f->ncalls && c->map->calls.data[i] <= iv->hi;
 }
 
+static bool writes_memory(const struct wdx_codeindex *c, const struct wdx_interval *iv)
+{
+	struct wdx_access a;
+
+	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
+		a = wdx_target_mem_access(c->accesses, c->map->code + at, iv->hi - at);
+		if (a.ok && a.writes_memory)
+			return true;
+	}
+	return false;
+}
+
 /* Whether the effect of the interval's instruction happens in it.  A call happens where it returns;
- * the code around it only moves arguments and results. */
+ * the code around it only moves arguments and results.  Of a store there may be parts that were
+ * moved away, such as the load of memory's base. */
 static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_func *f,
 			const struct wdx_interval *iv)
 {
 	if (iv->wasm == NONE || !is_kind(c, iv->wasm, WDX_INSN_EFFECT))
 		return false;
-	return !is_kind(c, iv->wasm, WDX_INSN_CALL) || !f->map->ncalls || has_return(c, f->map, iv);
+	if (is_kind(c, iv->wasm, WDX_INSN_CALL))
+		return !f->map->ncalls || has_return(c, f->map, iv);
+	return !c->accesses || writes_memory(c, iv) || has_return(c, f->map, iv);
 }
 
 /* Numbers of basic blocks: of each interval of f that has a position, how many control instructions
@@ -114,18 +130,17 @@ static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_f
 	}
 }
 
-/* Within the intervals [a, b), all of one block or strays between them: marks the strays, and those
- * that an effect was moved across. */
-static void mark_block(struct wdx_codeindex *c, const uint32_t *blocks, uint32_t block, uint32_t a,
-		       uint32_t b)
+/* Within the intervals of one stretch: marks the strays, and those that an effect was moved across. */
+static void mark_stretch(struct wdx_codeindex *c, const uint32_t *blocks,
+			 const struct wdx_stretch *s)
 {
 	struct wdx_interval *iv = c->intervals.data;
 	uint32_t done = 0, ahead = NONE;
 
-	for (uint32_t i = a; i < b; i++) {
+	for (uint32_t i = s->first; i < s->end; i++) {
 		if (iv[i].wasm == NONE)
 			continue;
-		if (blocks[i] != block) {
+		if (blocks[i] != s->block) {
 			iv[i].flags |= WDX_IV_DISPLACED;
 			continue;
 		}
@@ -134,8 +149,8 @@ static void mark_block(struct wdx_codeindex *c, const uint32_t *blocks, uint32_t
 		if (iv[i].flags & WDX_IV_EFFECT && iv[i].wasm > done)
 			done = iv[i].wasm;
 	}
-	for (uint32_t i = b; i-- > a;) {
-		if (iv[i].wasm == NONE || blocks[i] != block)
+	for (uint32_t i = s->end; i-- > s->first;) {
+		if (iv[i].wasm == NONE || blocks[i] != s->block)
 			continue;
 		if (iv[i].wasm > ahead)
 			iv[i].flags |= WDX_IV_DISPLACED;
@@ -147,36 +162,97 @@ static void mark_block(struct wdx_codeindex *c, const uint32_t *blocks, uint32_t
 /* How many intervals of other blocks in a row still count as strays. */
 #define MAX_STRAYS 4
 
-/* One past the last interval from i on that is in i's block, strays bridged. */
-static uint32_t block_end(const struct wdx_codeindex *c, const uint32_t *blocks, uint32_t i,
-			  uint32_t end)
+/* The stretch that begins with interval i: one past its end is the last interval in i's block that
+ * is reached over strays. */
+static struct wdx_stretch stretch_at(const struct wdx_codeindex *c, const uint32_t *blocks,
+				     uint32_t i, uint32_t end)
 {
 	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t stop = i + 1;
+	struct wdx_stretch s = {.first = i, .end = i + 1, .block = blocks[i]};
 
-	for (uint32_t k = stop; k < end && k - stop < MAX_STRAYS && !(iv[k].flags & WDX_IV_PART);
-	     k++)
-		if (iv[k].wasm != NONE && blocks[k] == blocks[i])
-			stop = k + 1;
-	return stop;
+	for (uint32_t k = i; k < end && k < s.end + MAX_STRAYS; k++) {
+		if (k > i && iv[k].flags & WDX_IV_PART)
+			break;
+		if (iv[k].wasm == NONE || blocks[k] != s.block)
+			continue;
+		s.end = k + 1;
+		s.weight += iv[k].hi - iv[k].lo;
+		if (iv[k].flags & WDX_IV_EFFECT)
+			s.weight |= 1u << 31;
+	}
+	return s;
 }
 
-/* Machine code keeps a block's code together, so what little lies between two intervals of one
- * block is in that block, whatever its position says.  Longer stretches are other blocks, and the
- * return to the first one an out-of-line part of it, such as a trap. */
-static void mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *blocks)
+/* Splits the function's code into stretches; `main` is where each block has its chief one: with an
+ * effect, or the longest.  false: memory is out. */
+static bool find_stretches(struct wdx_codeindex *c, const struct wdx_code_func *f,
+			   const uint32_t *blocks, uint32_t *main)
 {
 	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t end = f->first + f->n, stop;
+	uint32_t end = f->first + f->n;
+
+	c->stretches.len = 0;
+	for (uint32_t i = f->first; i < end;) {
+		if (iv[i].wasm == NONE) {
+			i++;
+			continue;
+		}
+		struct wdx_stretch *s = wdx_vec_push(&c->stretches);
+
+		if (!s)
+			return false;
+		*s = stretch_at(c, blocks, i, end);
+		i = s->end;
+		if (main[s->block] == NONE ||
+		    s->weight > c->stretches.data[main[s->block]].weight)
+			main[s->block] = (uint32_t)(s - c->stretches.data);
+	}
+	return true;
+}
+
+/* Whether all of it is of instructions that trap or have effects, so that it can be the slow path of
+ * one. */
+static bool may_be_slow_path(const struct wdx_codeindex *c, const struct wdx_stretch *s)
+{
+	const struct wdx_interval *iv = c->intervals.data;
+
+	for (uint32_t i = s->first; i < s->end; i++)
+		if (iv[i].wasm != NONE &&
+		    !is_kind(c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
+			return false;
+	return true;
+}
+
+/*
+ * Machine code keeps a block's code together, so what little lies between two intervals of one block
+ * is in that block, whatever its position says.  What lies elsewhere was moved: ahead of its turn,
+ * such as out of a loop, which is displaced; or behind all other code, as a slow path.
+ */
+static bool mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *blocks,
+			   uint32_t *main)
+{
+	uint32_t tail = 0; /* one past the last chief stretch */
 
 	number_blocks(c, f, blocks);
-	for (uint32_t i = f->first; i < end; i = stop) {
-		stop = i + 1;
-		if (iv[i].wasm == NONE)
-			continue;
-		stop = block_end(c, blocks, i, end);
-		mark_block(c, blocks, blocks[i], i, stop);
+	memset(main, 0xff, ((size_t)(f->wasm->end.v - f->wasm->start.v) + 1) * sizeof(*main));
+	if (!find_stretches(c, f, blocks, main))
+		return false;
+	for (uint32_t k = 0; k < c->stretches.len; k++) {
+		const struct wdx_stretch *s = &c->stretches.data[k];
+
+		mark_stretch(c, blocks, s);
+		if (main[s->block] == k)
+			tail = k + 1;
 	}
+	for (uint32_t k = 0; k < c->stretches.len; k++) {
+		const struct wdx_stretch *s = &c->stretches.data[k];
+
+		if (main[s->block] == k || (k >= tail && may_be_slow_path(c, s)))
+			continue;
+		for (uint32_t i = s->first; i < s->end; i++)
+			c->intervals.data[i].flags |= WDX_IV_DISPLACED;
+	}
+	return true;
 }
 
 /* ---- building ---------------------------------------------------------------------------------
@@ -226,6 +302,15 @@ static uint32_t next_kind(const struct wdx_codeindex *c, unsigned flag, uint32_t
 	return at;
 }
 
+/* Whether one of the intervals by_wasm[k...] that have the position is where the effect happens. */
+static bool happens(const struct wdx_codeindex *c, uint32_t k, uint32_t last, uint32_t wasm)
+{
+	for (; k < last && c->intervals.data[c->by_wasm[k]].wasm == wasm; k++)
+		if (c->intervals.data[c->by_wasm[k]].flags & WDX_IV_EFFECT)
+			return true;
+	return false;
+}
+
 /* A store that has no code was dropped because another one in its block makes it needless: until
  * the block ends memory may lack it. */
 static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
@@ -236,7 +321,7 @@ static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
 	     at = next_kind(c, WDX_INSN_MEMWRITE, at + 1, end)) {
 		while (k < last && c->intervals.data[c->by_wasm[k]].wasm < at)
 			k++;
-		if (k < last && c->intervals.data[c->by_wasm[k]].wasm == at)
+		if (happens(c, k, last, at))
 			continue;
 		uint32_t stop = next_kind(c, WDX_INSN_CONTROL, at, end);
 
@@ -338,7 +423,7 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 		if (ok && f->wasm) {
 			sort_by_wasm(c, f, counts);
 			mark_effects(c, f);
-			mark_displaced(c, f, blocks);
+			ok = mark_displaced(c, f, blocks, counts);
 			mark_stale(c, f);
 		}
 		ok = ok && add_runs(c, f);
@@ -349,7 +434,7 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 }
 
 struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
-				const struct wdx_map *map)
+				const struct wdx_map *map, const struct wdx_target *target)
 {
 	struct wdx_error *err;
 	const struct wdx_map_func *m;
@@ -359,6 +444,8 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 	c->map = map;
 	c->of_func = malloc((module->funcs.len + 1) * sizeof(*c->of_func));
 	err = c->of_func ? NULL : &wdx_nomem;
+	if (!err && target && map->code)
+		err = wdx_accesses_create(&c->accesses, target);
 	if (!err)
 		memset(c->of_func, 0xff, module->funcs.len * sizeof(*c->of_func));
 	wdx_vec_each (m, &map->funcs) {
@@ -378,6 +465,8 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	wdx_vec_free(&c->intervals);
 	wdx_vec_free(&c->funcs);
 	wdx_vec_free(&c->runs);
+	wdx_vec_free(&c->stretches);
+	wdx_accesses_destroy(c->accesses);
 	free(c->by_wasm);
 	free(c->of_func);
 	memset(c, 0, sizeof(*c));

@@ -7,8 +7,9 @@
  * only when both neighbours do.  An interval is displaced when the compiler moved it past an effect
  * (store, call, global write) or into another block's code: what its position claims is not the
  * state of the machine there.  Only what does not depend on that state holds over such intervals.
- * It is stale where a store before it, in its block, has no code: compilers drop stores that a
- * later one overwrites.
+ * Slow paths out of line are not displaced as long as they lead to an effect or a trap.  It is stale
+ * where a store before it, in its block, has no code: compilers drop stores that a later one
+ * overwrites.
  */
 #ifndef WDX_XLAT_CODE_H
 #define WDX_XLAT_CODE_H
@@ -40,6 +41,13 @@ struct wdx_code_run {
 	uint32_t flags;
 };
 
+/* Code in a row that is of one basic block, a few strays aside. */
+struct wdx_stretch {
+	uint32_t first, end; /* intervals */
+	uint32_t block;
+	uint32_t weight; /* bytes of the block's code in it, the top bit: an effect of it happens */
+};
+
 struct wdx_code_func {
 	const struct wdx_map_func *map;
 	const struct wdx_wasm_func *wasm; /* NULL: a trampoline or helper */
@@ -47,19 +55,25 @@ struct wdx_code_func {
 	uint32_t first_run, nruns;
 };
 
+struct wdx_accesses;
+struct wdx_target;
+
 struct wdx_codeindex {
 	const struct wdx_wasm *module;
 	const struct wdx_map *map;
+	struct wdx_accesses *accesses; /* NULL: code is not looked into */
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
 	WDX_VEC(struct wdx_code_run) runs;
+	WDX_VEC(struct wdx_stretch) stretches; /* scratch: of one function */
 	uint32_t *by_wasm; /* numbers of a function's intervals by wasm position; at the same
 			      indices as its intervals, those without position last */
 	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */
 };
 
+/* The target may be NULL: then stores are found by their positions alone. */
 struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
-				const struct wdx_map *map);
+				const struct wdx_map *map, const struct wdx_target *target);
 void wdx_code_deinit(struct wdx_codeindex *c);
 
 /* The code of the function whose body holds that wasm position; NULL: none. */

@@ -519,7 +519,7 @@ struct wdx_error *wdx_xlat_init(struct wdx_xlat *x, const struct wdx_wasm *wasm,
 	if (!x->described)
 		return &wdx_nomem;
 	err = init_preserved(x);
-	return err ? err : wdx_code_init(&x->code, wasm, map);
+	return err ? err : wdx_code_init(&x->code, wasm, map, target);
 }
 
 void wdx_xlat_deinit(struct wdx_xlat *x)
