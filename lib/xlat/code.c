@@ -159,6 +159,76 @@ static void mark_stretch(struct wdx_codeindex *c, const uint32_t *blocks,
 	}
 }
 
+/* One of the intervals that mark_astray() puts in order. */
+static bool is_ordered(const struct wdx_interval *iv)
+{
+	return iv->wasm != NONE && !(iv->flags & WDX_IV_DISPLACED);
+}
+
+/* Whether the positions of the stretch ascend. */
+static bool ascends(const struct wdx_codeindex *c, const struct wdx_stretch *s)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = s->first; i < s->end; i++) {
+		const struct wdx_interval *iv = &c->intervals.data[i];
+
+		if (!is_ordered(iv))
+			continue;
+		if (iv->wasm < last)
+			return false;
+		last = iv->wasm;
+	}
+	return true;
+}
+
+/* Where in ends[0..n), the last intervals of the best chains by length, the position goes. */
+static uint32_t chain_bound(const struct wdx_interval *iv, const uint32_t *ends, uint32_t n,
+			    uint32_t wasm)
+{
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (iv[ends[mid]].wasm <= wasm)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Pure instructions change places freely, and what they show stays true; but a debugger that stops at
+ * each goes back and forth.  Marks those outside of the longest chain of ascending positions.
+ * false: memory is out. */
+static bool mark_astray(struct wdx_codeindex *c, const struct wdx_stretch *s)
+{
+	struct wdx_interval *iv = c->intervals.data + s->first;
+	uint32_t n = s->end - s->first, len = 0, *ends, *before;
+
+	if (ascends(c, s))
+		return true;
+	c->chain.len = 0;
+	if (!wdx_vec_reserve(&c->chain, 2 * (size_t)n))
+		return false;
+	ends = c->chain.data;
+	before = ends + n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!is_ordered(&iv[i]))
+			continue;
+		uint32_t k = chain_bound(iv, ends, len, iv[i].wasm);
+
+		before[i] = k ? ends[k - 1] : NONE;
+		ends[k] = i;
+		len = k == len ? len + 1 : len;
+		iv[i].flags |= WDX_IV_ASTRAY;
+	}
+	for (uint32_t i = len ? ends[len - 1] : NONE; i != NONE; i = before[i])
+		iv[i].flags &= ~(uint32_t)WDX_IV_ASTRAY;
+	return true;
+}
+
 /* How many intervals of other blocks in a row still count as strays. */
 #define MAX_STRAYS 4
 
@@ -252,6 +322,9 @@ static bool mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *
 		for (uint32_t i = s->first; i < s->end; i++)
 			c->intervals.data[i].flags |= WDX_IV_DISPLACED;
 	}
+	for (uint32_t k = 0; k < c->stretches.len; k++)
+		if (!mark_astray(c, &c->stretches.data[k]))
+			return false;
 	return true;
 }
 
@@ -466,6 +539,7 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	wdx_vec_free(&c->funcs);
 	wdx_vec_free(&c->runs);
 	wdx_vec_free(&c->stretches);
+	wdx_vec_free(&c->chain);
 	wdx_accesses_destroy(c->accesses);
 	free(c->by_wasm);
 	free(c->of_func);

@@ -24,6 +24,7 @@ enum wdx_interval_flags {
 	WDX_IV_STALE = 2,  /* linear memory may lack a store that wasm has made by then */
 	WDX_IV_PART = 4,   /* the first of its part */
 	WDX_IV_EFFECT = 8, /* the first in native order in which its instruction's effect happens */
+	WDX_IV_ASTRAY = 16, /* true, but out of the order of its stretch: no place to stop at */
 };
 
 struct wdx_interval {
@@ -66,6 +67,7 @@ struct wdx_codeindex {
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
 	WDX_VEC(struct wdx_code_run) runs;
 	WDX_VEC(struct wdx_stretch) stretches; /* scratch: of one function */
+	WDX_VEC(uint32_t) chain;	       /* scratch */
 	uint32_t *by_wasm; /* numbers of a function's intervals by wasm position; at the same
 			      indices as its intervals, those without position last */
 	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
  * Line tables: the rows of each wasm function, spread over its native code.  A native sequence
- * covers one contiguous piece of code.  Intervals that show no state (without a position, or
- * displaced) make no row of their own, for lldb stops at rows without is_stmt too; the code before
+ * covers one contiguous piece of code.  Intervals that are not in turn (without a position,
+ * displaced, astray) make no row of their own, for lldb stops at rows without is_stmt too; the code before
  * the first position belongs to the function's opening line.
  */
 #include "xlat/translate.h"
@@ -28,9 +28,10 @@ enum mark {
 	MARK_EPILOGUE = 4, /* its epilogue begin has been used */
 };
 
-static bool shows_state(const struct wdx_interval *iv)
+/* Whether a debugger may stop there for the position. */
+static bool is_in_turn(const struct wdx_interval *iv)
 {
-	return iv->wasm != UINT32_MAX && !(iv->flags & WDX_IV_DISPLACED);
+	return iv->wasm != UINT32_MAX && !(iv->flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY));
 }
 
 /* The row in force at a wasm position: the last one at or before it, or the first.  Positions mostly
@@ -116,14 +117,14 @@ static bool has_slow_path(const struct lines *l, const struct wdx_interval *iv)
 	       l->x->wasm->kinds[iv->wasm] & (WDX_INSN_TRAP | WDX_INSN_EFFECT);
 }
 
-/* What shows no state of the program continues the row before.  That is wrong where code stands that
+/* What is not in turn continues the row before.  That is wrong where code stands that
  * was moved out of line, such as a slow path: what comes next is then an earlier position, or none,
  * and control does not fall backwards, so it belongs to the row that it leads to. */
 static void emit_gap(struct lines *l, const struct wdx_interval *iv, size_t n, uint32_t before)
 {
 	size_t i = 0, r;
 
-	while (i < n && !shows_state(&iv[i]))
+	while (i < n && !is_in_turn(&iv[i]))
 		i++;
 	for (size_t k = 0; i == n && k < n; k++)
 		if (has_slow_path(l, &iv[k]))
@@ -143,9 +144,9 @@ static void emit_part(struct lines *l, const struct wdx_interval *iv, size_t n, 
 	if (iv[0].wasm == UINT32_MAX || l->prologue < l->n)
 		emit_row(l, iv[0].lo, opening, WDX_ROW_IS_STMT);
 	for (size_t i = 0; i < n; i++) {
-		if (shows_state(&iv[i]))
+		if (is_in_turn(&iv[i]))
 			emit_interval(l, &iv[i]);
-		else if (i && shows_state(&iv[i - 1]))
+		else if (i && is_in_turn(&iv[i - 1]))
 			emit_gap(l, iv + i, n - i, iv[i - 1].wasm);
 	}
 	l->prologue = l->n;
@@ -173,7 +174,7 @@ static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t op
 	size_t end = opening;
 
 	for (uint32_t i = 0; i < f->n; i++)
-		if (shows_state(&iv[i]))
+		if (is_in_turn(&iv[i]))
 			l->marks[row_at(l, iv[i].wasm)] |= MARK_PRESENT;
 	l->marks[opening] |= MARK_STOP;
 	while (end < l->n && l->rows[end].address < f->wasm->end.v)

@@ -45,6 +45,8 @@ enum { ITEM_FUNC = 0, ITEM_MEMORY = 3 };	 /* WASMTIME_EXTERN_* */
 enum { KIND_I32, KIND_I64, KIND_F32, KIND_F64 }; /* WASM_I32... */
 enum { ARGS_MAX = 16 };
 
+typedef void *(*host_func)(void *env, void *caller, union raw *values, size_t n);
+
 /* What is used of the engine: result, name, parameters. */
 #define API(X)                                                                                     \
 	X(void *, wasm_config_new, (void))                                                         \
@@ -64,6 +66,14 @@ enum { ARGS_MAX = 16 };
 	X(void, wasi_config_inherit_stderr, (void *))                                              \
 	X(void *, wasmtime_linker_new, (void *))                                                   \
 	X(void *, wasmtime_linker_define_wasi, (void *))                                           \
+	X(void, wasmtime_linker_allow_shadowing, (void *, bool))                                   \
+	X(void *, wasmtime_linker_define_func_unchecked,                                           \
+	  (void *, const char *, size_t, const char *, size_t, void *, host_func, void *,          \
+	   void (*)(void *)))                                                                      \
+	X(void *, wasmtime_caller_context, (void *))                                               \
+	X(bool, wasmtime_caller_export_get, (void *, const char *, size_t, struct item *))         \
+	X(void *, wasm_valtype_new, (uint8_t))                                                     \
+	X(void *, wasm_functype_new, (struct bytes *, struct bytes *))                             \
 	X(void *, wasmtime_linker_instantiate,                                                     \
 	  (void *, void *, void *, struct instance *, void **))                                    \
 	X(bool, wasmtime_instance_export_get,                                                      \
@@ -85,7 +95,7 @@ API(DECLARE)
 struct options {
 	const char *lib, *compile, *image, *save, *call;
 	int opt;
-	bool debug_info, run, hash;
+	bool debug_info, run, hash, fixed;
 	char **args;
 	int nargs;
 };
@@ -230,13 +240,96 @@ static void *new_context(void *engine)
 	return context;
 }
 
-static struct instance instantiate(void *engine, void *context, void *module)
+/* --- clock and random numbers that are the same in each run ---------------------------------- */
+
+/* The memory [p, p + n) of the guest, or NULL. */
+static uint8_t *guest_bytes(void *caller, uint32_t p, uint32_t n)
+{
+	struct item item = {0};
+	void *context = wasmtime_caller_context(caller);
+
+	if (!wasmtime_caller_export_get(caller, "memory", 6, &item) || item.kind != ITEM_MEMORY)
+		return NULL;
+	if ((uint64_t)p + n > wasmtime_memory_data_size(context, item.of))
+		return NULL;
+	return (uint8_t *)wasmtime_memory_data(context, item.of) + p;
+}
+
+enum { WASI_OK = 0, WASI_BADF = 8, WASI_FAULT = 21, WASI_INVAL = 28 };
+
+/* Each look finds it a millisecond later. */
+static void *fixed_clock(void *env, void *caller, union raw *v, size_t n)
+{
+	static uint64_t now;
+	uint32_t id = (uint32_t)v[0].i32;
+	uint8_t *to = guest_bytes(caller, (uint32_t)v[2].i32, sizeof(now));
+
+	(void)env, (void)n;
+	if (id > 1) {
+		v[0].i32 = id > 3 ? WASI_INVAL : WASI_BADF;
+		return NULL;
+	}
+	now += 1000000;
+	if (to)
+		memcpy(to, &now, sizeof(now));
+	v[0].i32 = to ? WASI_OK : WASI_FAULT;
+	return NULL;
+}
+
+static void *fixed_random(void *env, void *caller, union raw *v, size_t n)
+{
+	static uint64_t state;
+	uint32_t size = (uint32_t)v[1].i32;
+	uint8_t *to = guest_bytes(caller, (uint32_t)v[0].i32, size);
+
+	(void)env, (void)n;
+	for (uint32_t i = 0; to && i < size; i++) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		to[i] = (uint8_t)(state >> 56);
+	}
+	v[0].i32 = to ? WASI_OK : WASI_FAULT;
+	return NULL;
+}
+
+static void define_fixed(void *linker, const char *name, host_func fn, const char *kinds)
+{
+	static const char wasi[] = "wasi_snapshot_preview1";
+	struct bytes params = {0}, results = {0};
+	void *types[4] = {0}, **result = malloc(sizeof(*result));
+
+	params.size = strlen(kinds);
+	params.data = malloc(sizeof(types));
+	for (size_t i = 0; i < params.size; i++)
+		types[i] = wasm_valtype_new(kinds[i] == 'i' ? KIND_I32 : KIND_I64);
+	if (!params.data || !result)
+		fail(name, "out of memory");
+	memcpy(params.data, types, sizeof(types));
+	*result = wasm_valtype_new(KIND_I32);
+	results.size = 1;
+	results.data = (char *)result;
+	check(name,
+	      wasmtime_linker_define_func_unchecked(
+		      linker, wasi, sizeof(wasi) - 1, name, strlen(name),
+		      wasm_functype_new(&params, &results), fn, NULL, NULL),
+	      NULL);
+}
+
+static void fix_outside(void *linker)
+{
+	wasmtime_linker_allow_shadowing(linker, true);
+	define_fixed(linker, "clock_time_get", fixed_clock, "iIi");
+	define_fixed(linker, "random_get", fixed_random, "ii");
+}
+
+static struct instance instantiate(void *engine, void *context, void *module, bool fixed)
 {
 	void *linker = wasmtime_linker_new(engine);
 	struct instance in;
 	void *trap = NULL, *error;
 
 	check("linker", wasmtime_linker_define_wasi(linker), NULL);
+	if (fixed)
+		fix_outside(linker);
 	error = wasmtime_linker_instantiate(linker, context, module, &in, &trap);
 	check("instantiate", error, trap);
 	return in;
@@ -347,11 +440,11 @@ static void usage(void)
 {
 	fputs("usage: host [--lib FILE] [--opt 0|1|2] [--debug-info] [--save FILE.cwasm] "
 	      "[--no-run]\n"
-	      "            [--hash] (--compile FILE.wasm | --image FILE.cwasm) [EXPORT "
-	      "[NUMBER...]]\n"
-	      "The library is $WASMTIME_LIB when --lib is not given; EXPORT is _start.  --hash "
-	      "prints\n"
-	      "a hash of the exported memory after the run.\n",
+	      "            [--hash] [--fixed] (--compile FILE.wasm | --image FILE.cwasm)\n"
+	      "            [EXPORT [NUMBER...]]\n"
+	      "The library is $WASMTIME_LIB when --lib is not given; EXPORT is _start.\n"
+	      "--hash prints a hash of the exported memory after the run, and its size;\n"
+	      "--fixed makes clock and random numbers the same in each run.\n",
 	      stderr);
 	exit(2);
 }
@@ -383,6 +476,9 @@ static void set_option(struct options *o, int c)
 	case 'h':
 		o->hash = true;
 		break;
+	case 'f':
+		o->fixed = true;
+		break;
 	default:
 		usage();
 	}
@@ -391,15 +487,11 @@ static void set_option(struct options *o, int c)
 static void parse(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"lib", required_argument, NULL, 'l'},
-		{"compile", required_argument, NULL, 'c'},
-		{"image", required_argument, NULL, 'i'},
-		{"save", required_argument, NULL, 's'},
-		{"opt", required_argument, NULL, 'o'},
-		{"debug-info", no_argument, NULL, 'd'},
-		{"no-run", no_argument, NULL, 'n'},
-		{"hash", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"lib", required_argument, NULL, 'l'},	 {"compile", required_argument, NULL, 'c'},
+		{"image", required_argument, NULL, 'i'}, {"save", required_argument, NULL, 's'},
+		{"opt", required_argument, NULL, 'o'},	 {"debug-info", no_argument, NULL, 'd'},
+		{"no-run", no_argument, NULL, 'n'},	 {"hash", no_argument, NULL, 'h'},
+		{"fixed", no_argument, NULL, 'f'},	 {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -428,7 +520,7 @@ static void *new_engine(const struct options *o)
 static void run(void *engine, void *module, const struct options *o)
 {
 	void *context = new_context(engine), *memory = NULL;
-	struct instance in = instantiate(engine, context, module);
+	struct instance in = instantiate(engine, context, module, o->fixed);
 	struct place p = find_image(module);
 	struct item item;
 
