@@ -112,8 +112,21 @@ static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_fun
 	return !c->accesses || writes_memory(c, iv) || has_return(c, f->map, iv);
 }
 
-/* Numbers of basic blocks: of each interval of f that has a position, how many control instructions
- * its function has before it. */
+enum { OP_BLOCK = 0x02, OP_LOOP = 0x03, OP_END = 0x0b };
+
+static uint8_t opcode_at(const struct wdx_codeindex *c, uint32_t wasm)
+{
+	return c->module->data[c->module->code.v + wasm];
+}
+
+/* Whether another basic block begins behind the instruction; `block` only opens a label. */
+static bool ends_block(const struct wdx_codeindex *c, uint32_t wasm)
+{
+	return is_kind(c, wasm, WDX_INSN_CONTROL) && opcode_at(c, wasm) != OP_BLOCK;
+}
+
+/* Numbers of basic blocks: of each interval of f that has a position, how many of them end before
+ * it. */
 static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_func *f,
 			  uint32_t *blocks)
 {
@@ -125,7 +138,7 @@ static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_f
 		if (wasm == NONE)
 			break;
 		for (; at < wasm; at++)
-			block += is_kind(c, at, WDX_INSN_CONTROL);
+			block += ends_block(c, at);
 		blocks[i] = block;
 	}
 }
@@ -367,10 +380,18 @@ static void mark_effects(struct wdx_codeindex *c, const struct wdx_code_func *f)
 	}
 }
 
-/* The first instruction of that kind in [at, end), or end. */
-static uint32_t next_kind(const struct wdx_codeindex *c, unsigned flag, uint32_t at, uint32_t end)
+/* The first store in [at, end), or end. */
+static uint32_t next_store(const struct wdx_codeindex *c, uint32_t at, uint32_t end)
 {
-	while (at < end && !is_kind(c, at, flag))
+	while (at < end && !is_kind(c, at, WDX_INSN_MEMWRITE))
+		at++;
+	return at;
+}
+
+/* The first instruction from `at` on that control may leave by; `end` is a place where it arrives. */
+static uint32_t next_branch(const struct wdx_codeindex *c, uint32_t at, uint32_t end)
+{
+	while (at < end && (!ends_block(c, at) || opcode_at(c, at) == OP_END))
 		at++;
 	return at;
 }
@@ -385,18 +406,19 @@ static bool happens(const struct wdx_codeindex *c, uint32_t k, uint32_t last, ui
 }
 
 /* A store that has no code was dropped because another one in its block makes it needless: until
- * the block ends memory may lack it. */
+ * the block ends memory may lack it.  (A label that nothing jumps to ends no block of the
+ * compiler's.) */
 static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
 {
 	uint32_t end = f->wasm->end.v, k = f->first, last = f->first + f->n;
 
-	for (uint32_t at = next_kind(c, WDX_INSN_MEMWRITE, f->wasm->code.v, end); at < end;
-	     at = next_kind(c, WDX_INSN_MEMWRITE, at + 1, end)) {
+	for (uint32_t at = next_store(c, f->wasm->code.v, end); at < end;
+	     at = next_store(c, at + 1, end)) {
 		while (k < last && c->intervals.data[c->by_wasm[k]].wasm < at)
 			k++;
 		if (happens(c, k, last, at))
 			continue;
-		uint32_t stop = next_kind(c, WDX_INSN_CONTROL, at, end);
+		uint32_t stop = next_branch(c, at, end);
 
 		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop; i++)
 			c->intervals.data[c->by_wasm[i]].flags |= WDX_IV_STALE;
@@ -591,17 +613,12 @@ bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 	return lower_bound(c, f, clamp(lo)) < lower_bound(c, f, clamp(hi));
 }
 
-/* Whether execution at `from` comes to `to` whatever the instructions between them do: of those that
- * end blocks only `block`, `loop` and `end` are among them. */
+/* Whether execution at `from` comes to `to` whatever the instructions between them do. */
 static bool falls_through(const struct wdx_codeindex *c, uint32_t from, uint32_t to)
 {
-	for (uint32_t at = from; at < to; at++) {
-		uint8_t opcode = c->module->data[c->module->code.v + at];
-
-		if (is_kind(c, at, WDX_INSN_CONTROL) && opcode != 0x02 && opcode != 0x03 &&
-		    opcode != 0x0b)
+	for (uint32_t at = from; at < to; at++)
+		if (ends_block(c, at) && opcode_at(c, at) != OP_LOOP && opcode_at(c, at) != OP_END)
 			return false;
-	}
 	return true;
 }
 
