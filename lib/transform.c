@@ -185,8 +185,8 @@ static const struct wdx_elf_symbol *symbols(const struct run *r, size_t *n)
 						    res->text_addr + p->lo, p->hi - p->lo};
 	}
 	if (s && res->memory_size)
-		s[(*n)++] = (struct wdx_elf_symbol){"wasm_memory", res->memory_addr,
-						    res->memory_size};
+		s[(*n)++] =
+			(struct wdx_elf_symbol){"wasm_memory", res->memory_addr, res->memory_size};
 	return s;
 }
 

@@ -278,6 +278,10 @@ WDX_API void wdx_die_pcs(const struct wdx_cursor *c, const struct wdx_range **r,
 /* The attribute of that name, or NULL. */
 WDX_API const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned name);
 
+/* Bytes of a value of the entry at the cursor, whose type may stand in the entry that it is an
+ * instance of; through typedefs and qualifiers.  0: not known, as of arrays.  Second pass only. */
+WDX_API uint64_t wdx_type_size(const struct wdx_cursor *c);
+
 /* The address at an index of the unit's address table (DW_OP_addrx); false: there is none. */
 WDX_API bool wdx_resolve_addrx(const struct wdx_cursor *c, uint64_t index, uint64_t *out);
 

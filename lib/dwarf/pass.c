@@ -302,6 +302,7 @@ static void pass_deinit(struct wdx_pass *p)
 	wdx_vec_free(&p->lines);
 	wdx_vec_free(&p->files);
 	wdx_vec_free(&p->starts);
+	free(p->type_sizes);
 	wdx_vec_free(&p->locs);
 	wdx_vec_free(&p->ranges);
 	wdx_vec_free(&p->out_locs);

@@ -16,13 +16,13 @@ struct wdx_target;
 struct wdx_accesses; /* belongs to one thread; refers to no target */
 
 struct wdx_access {
-	uint32_t size;	 /* bytes to go on by, at least 1, also when ok is not set */
-	bool ok;	 /* decodable */
-	bool leaves;	 /* jump, call, return: the next instruction may not be the next executed */
-	bool load;	 /* from the address below; no read-modify-write, no arithmetic */
-	bool store;	 /* to it; read-modify-write too */
+	uint32_t size; /* bytes to go on by, at least 1, also when ok is not set */
+	bool ok;       /* decodable */
+	bool leaves;   /* jump, call, return: the next instruction may not be the next executed */
+	bool load;     /* from the address below; no read-modify-write, no arithmetic */
+	bool store;    /* to it; read-modify-write too */
 	bool writes_memory; /* any memory but the stack's: no push, no spill, no call */
-	bool indexed;	 /* a register that is not in disp is added to base */
+	bool indexed;	    /* a register that is not in disp is added to base */
 	int base;	 /* DWARF number of the address's base register; -1: none that is known */
 	int64_t disp;	 /* added to base */
 	unsigned width;	 /* bytes loaded or stored; 0: unknown */

@@ -11,8 +11,9 @@ struct sweep {
 	struct wdx_decoder *decoder;
 	bool (*may_call)(struct sweep *s, uint32_t lo, uint32_t hi); /* NULL: always */
 	const uint8_t *code;
-	uint32_t hi, delay;	/* delay: size of a delay slot */
-	uint32_t next[3];	/* x86: the first byte of each opcode at or behind where it was looked for */
+	uint32_t hi, delay; /* delay: size of a delay slot */
+	uint32_t next[3]; /* x86: the first byte of each opcode at or behind where it was looked for
+			   */
 	struct wdx_native_calls *out;
 };
 

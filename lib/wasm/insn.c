@@ -294,7 +294,8 @@ bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn)
 	if (it->r.failed) {
 		uint32_t func = it->m->nimported_funcs + (uint32_t)(it->f - it->m->funcs.data);
 
-		it->err = wdx_error_at(insn_error(it), "section 10 (code): function %" PRIu32, func);
+		it->err =
+			wdx_error_at(insn_error(it), "section 10 (code): function %" PRIu32, func);
 		return false;
 	}
 	it->at += insn->size;

@@ -98,7 +98,8 @@ struct wdx_wasm {
 	struct wdx_arena arena;
 };
 
-/* Parses the module, its bodies too; on error *m is empty.  Components and non-wasm bytes are told apart. */
+/* Parses the module, its bodies too; on error *m is empty.  Components and non-wasm bytes are told
+ * apart. */
 struct wdx_error *wdx_wasm_init(struct wdx_wasm *m, const void *data, size_t size);
 void wdx_wasm_deinit(struct wdx_wasm *m);
 
@@ -122,7 +123,7 @@ enum wdx_insn_flags {
 	WDX_INSN_CALL = 4,    /* call, call_indirect, call_ref, return_call* */
 	WDX_INSN_MEMREAD = 8,
 	WDX_INSN_MEMWRITE = 16,
-	WDX_INSN_TRAP = 32, /* may trap by itself: division, memory and table access, casts... */
+	WDX_INSN_TRAP = 32,   /* may trap by itself: division, memory and table access, casts... */
 	WDX_INSN_EDGE = 64,   /* no instruction's: a body starts, its code starts, or it ends */
 	WDX_INSN_START = 128, /* every instruction's */
 };

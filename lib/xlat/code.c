@@ -143,7 +143,8 @@ static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_f
 	}
 }
 
-/* Within the intervals of one stretch: marks the strays, and those that an effect was moved across. */
+/* Within the intervals of one stretch: marks the strays, and those that an effect was moved across.
+ */
 static void mark_stretch(struct wdx_codeindex *c, const uint32_t *blocks,
 			 const struct wdx_stretch *s)
 {
@@ -212,8 +213,8 @@ static uint32_t chain_bound(const struct wdx_interval *iv, const uint32_t *ends,
 	return lo;
 }
 
-/* Pure instructions change places freely, and what they show stays true; but a debugger that stops at
- * each goes back and forth.  Marks those outside of the longest chain of ascending positions.
+/* Pure instructions change places freely, and what they show stays true; but a debugger that stops
+ * at each goes back and forth.  Marks those outside of the longest chain of ascending positions.
  * false: memory is out. */
 static bool mark_astray(struct wdx_codeindex *c, const struct wdx_stretch *s)
 {
@@ -286,30 +287,28 @@ static bool find_stretches(struct wdx_codeindex *c, const struct wdx_code_func *
 			return false;
 		*s = stretch_at(c, blocks, i, end);
 		i = s->end;
-		if (main[s->block] == NONE ||
-		    s->weight > c->stretches.data[main[s->block]].weight)
+		if (main[s->block] == NONE || s->weight > c->stretches.data[main[s->block]].weight)
 			main[s->block] = (uint32_t)(s - c->stretches.data);
 	}
 	return true;
 }
 
-/* Whether all of it is of instructions that trap or have effects, so that it can be the slow path of
- * one. */
+/* Whether all of it is of instructions that trap or have effects, so that it can be the slow path
+ * of one. */
 static bool may_be_slow_path(const struct wdx_codeindex *c, const struct wdx_stretch *s)
 {
 	const struct wdx_interval *iv = c->intervals.data;
 
 	for (uint32_t i = s->first; i < s->end; i++)
-		if (iv[i].wasm != NONE &&
-		    !is_kind(c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
+		if (iv[i].wasm != NONE && !is_kind(c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
 			return false;
 	return true;
 }
 
 /*
- * Machine code keeps a block's code together, so what little lies between two intervals of one block
- * is in that block, whatever its position says.  What lies elsewhere was moved: ahead of its turn,
- * such as out of a loop, which is displaced; or behind all other code, as a slow path.
+ * Machine code keeps a block's code together, so what little lies between two intervals of one
+ * block is in that block, whatever its position says.  What lies elsewhere was moved: ahead of its
+ * turn, such as out of a loop, which is displaced; or behind all other code, as a slow path.
  */
 static bool mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *blocks,
 			   uint32_t *main)
@@ -388,7 +387,8 @@ static uint32_t next_store(const struct wdx_codeindex *c, uint32_t at, uint32_t 
 	return at;
 }
 
-/* The first instruction from `at` on that control may leave by; `end` is a place where it arrives. */
+/* The first instruction from `at` on that control may leave by; `end` is a place where it arrives.
+ */
 static uint32_t next_branch(const struct wdx_codeindex *c, uint32_t at, uint32_t end)
 {
 	while (at < end && (!ends_block(c, at) || opcode_at(c, at) == OP_END))
@@ -670,7 +670,8 @@ static uint32_t run_bound(const struct wdx_codeindex *c, const struct wdx_code_r
 	return lo;
 }
 
-/* The intervals of the run whose positions are in [lo, hi): *n from *first on, numbers in the run. */
+/* The intervals of the run whose positions are in [lo, hi): *n from *first on, numbers in the run.
+ */
 static void cut_run(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint64_t lo,
 		    uint64_t hi, uint32_t *first, uint32_t *n)
 {

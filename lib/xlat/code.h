@@ -7,8 +7,8 @@
  * only when both neighbours do.  An interval is displaced when the compiler moved it past an effect
  * (store, call, global write) or into another block's code: what its position claims is not the
  * state of the machine there.  Only what does not depend on that state holds over such intervals.
- * Slow paths out of line are not displaced as long as they lead to an effect or a trap.  It is stale
- * where a store before it, in its block, has no code: compilers drop stores that a later one
+ * Slow paths out of line are not displaced as long as they lead to an effect or a trap.  It is
+ * stale where a store before it, in its block, has no code: compilers drop stores that a later one
  * overwrites.
  */
 #ifndef WDX_XLAT_CODE_H
@@ -93,8 +93,8 @@ uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_fu
 
 /* Appends the native ranges of wasm range [lo, hi), sorted and merged among themselves, without
  * intervals that have a flag of `avoid`.  false: memory is out. */
-bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo, uint64_t hi,
-		  unsigned avoid, struct wdx_ranges *out);
+bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
+		  uint64_t hi, unsigned avoid, struct wdx_ranges *out);
 
 /* Sorts and merges out->data[first..]. */
 void wdx_ranges_merge(struct wdx_ranges *r, size_t first);

@@ -2,8 +2,8 @@
 /*
  * Line tables: the rows of each wasm function, spread over its native code.  A native sequence
  * covers one contiguous piece of code.  Intervals that are not in turn (without a position,
- * displaced, astray) make no row of their own, for lldb stops at rows without is_stmt too; the code before
- * the first position belongs to the function's opening line.
+ * displaced, astray) make no row of their own, for lldb stops at rows without is_stmt too; the code
+ * before the first position belongs to the function's opening line.
  */
 #include "xlat/translate.h"
 
@@ -34,8 +34,8 @@ static bool is_in_turn(const struct wdx_interval *iv)
 	return iv->wasm != UINT32_MAX && !(iv->flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY));
 }
 
-/* The row in force at a wasm position: the last one at or before it, or the first.  Positions mostly
- * ascend, so the search goes out from the row found before in growing steps. */
+/* The row in force at a wasm position: the last one at or before it, or the first.  Positions
+ * mostly ascend, so the search goes out from the row found before in growing steps. */
 static size_t row_at(struct lines *l, uint32_t wasm)
 {
 	const struct wdx_row *rows = l->rows;

@@ -358,12 +358,6 @@ static enum wdx_loss one_entry(struct wdx_xlat *x, const struct wdx_loc *l, stru
 /* ---- counting what a debugger will see --------------------------------------------------------
  */
 
-static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
-{
-	return a->name == DW_AT_location &&
-	       (c->die->tag == DW_TAG_variable || c->die->tag == DW_TAG_formal_parameter);
-}
-
 /* Native bytes of the scope where the input gives the variable a location: all of it, or what
  * one_entry() found for those entries that could be read at all. */
 static uint64_t input_bytes(const struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
@@ -499,11 +493,21 @@ static void remember_frame(struct wdx_xlat *x)
 	wdx_ranges_merge(&x->frame_ranges, 0);
 }
 
+static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
+{
+	return a->name == DW_AT_location &&
+	       (c->die->tag == DW_TAG_variable || c->die->tag == DW_TAG_formal_parameter);
+}
+
 static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
 			   const struct wdx_loc *l)
 {
-	return wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
-			       use_of(a->name), l->expr, l->size);
+	enum wdx_loss loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
+					     use_of(a->name), l->expr, l->size);
+
+	if (loss == WDX_LOSS_NONE && x->xexpr.nneeds && is_variable(c, a))
+		x->xexpr.var_size = wdx_type_size(c);
+	return loss;
 }
 
 /* The first entry has been parsed already, with result `why`. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* How large the values of an entry are. */
+#include <dwarf.h>
+#include <stdlib.h>
+
+#include "dwarf/pass.h"
+
+/* Chains of typedefs and qualifiers are short; longer ones, and circles, count as not known. */
+enum { MAX_CHAIN = 32 };
+
+static bool passes_on(unsigned tag)
+{
+	switch (tag) {
+	case DW_TAG_typedef:
+	case DW_TAG_const_type:
+	case DW_TAG_volatile_type:
+	case DW_TAG_restrict_type:
+	case DW_TAG_atomic_type:
+	case DW_TAG_packed_type:
+	case DW_TAG_immutable_type:
+	case DW_TAG_enumeration_type:
+		return true;
+	}
+	return false;
+}
+
+static bool is_pointer(unsigned tag)
+{
+	return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
+	       tag == DW_TAG_rvalue_reference_type;
+}
+
+static const struct wdx_attr *reference(const struct wdx_die *die, unsigned name)
+{
+	const struct wdx_attr *a = wdx_die_attr(die, name);
+
+	return a && a->class == WDX_CLASS_REF ? a : NULL;
+}
+
+/* Decodes the entry at that offset, if one begins there. */
+static const struct wdx_in_unit *die_at(const struct wdx_input *in, uint64_t offset,
+					struct wdx_decoded *d)
+{
+	const struct wdx_in_unit *u = wdx_unit_at(in, offset);
+
+	if (!u || wdx_die_index(in, offset) == UINT32_MAX || wdx_decode_die(in, u, offset, d) ||
+	    d->null)
+		return NULL;
+	return u;
+}
+
+/* Offset of the type of the entry or, if it has none, of what it is an instance of; 0: none. */
+static uint64_t type_of(const struct wdx_input *in, const struct wdx_die *die,
+			struct wdx_decoded *d)
+{
+	static const unsigned origins[] = {DW_AT_abstract_origin, DW_AT_specification};
+	const struct wdx_attr *type = reference(die, DW_AT_type), *origin;
+
+	for (unsigned step = 0; !type && step < MAX_CHAIN; step++) {
+		origin = reference(die, origins[0]);
+		if (!origin)
+			origin = reference(die, origins[1]);
+		if (!origin || !die_at(in, origin->value, d))
+			break;
+		die = &d->die;
+		type = reference(die, DW_AT_type);
+	}
+	return type ? type->value : 0;
+}
+
+static uint64_t size_at(const struct wdx_input *in, uint64_t offset, struct wdx_decoded *d)
+{
+	const struct wdx_in_unit *u;
+	const struct wdx_attr *a;
+
+	for (unsigned step = 0; step < MAX_CHAIN; step++) {
+		u = die_at(in, offset, d);
+		if (!u)
+			return 0;
+		a = wdx_die_attr(&d->die, DW_AT_byte_size);
+		if (a)
+			return a->class == WDX_CLASS_CONSTANT && a->value < UINT32_MAX ? a->value
+										       : 0;
+		if (is_pointer(d->die.tag))
+			return u->pub.address_size;
+		a = passes_on(d->die.tag) ? reference(&d->die, DW_AT_type) : NULL;
+		if (!a)
+			return 0;
+		offset = a->value;
+	}
+	return 0;
+}
+
+uint64_t wdx_type_size(const struct wdx_cursor *c)
+{
+	struct wdx_pass *p = (struct wdx_pass *)c->pass;
+	struct wdx_decoded d;
+	uint64_t type = type_of(p->in, c->die, &d);
+	uint32_t i = type ? wdx_die_index(p->in, type) : UINT32_MAX;
+
+	if (i == UINT32_MAX)
+		return 0;
+	if (!p->type_sizes)
+		p->type_sizes = calloc(p->in->dies.len + 1, sizeof(*p->type_sizes));
+	if (!p->type_sizes)
+		return size_at(p->in, type, &d);
+	if (!p->type_sizes[i])
+		p->type_sizes[i] = (uint32_t)size_at(p->in, type, &d) + 1;
+	return p->type_sizes[i] - 1;
+}
