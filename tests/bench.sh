@@ -41,15 +41,16 @@ measure()
 
 bench()
 {
-	local name lib size map walk walk50 wasm=$1
+	local name lib size map walk wasm=$1
 
 	name=$(basename "$wasm" .wasm)
 	lib=$(engine_lib "$ENGINE")
 	wasm_strip "$wasm" "$TMP/s.wasm"
 	engine_compile "$ENGINE" "$TMP/s.wasm" "$TMP/i.cwasm" 2 >/dev/null || return
 	"$TOOL" -q "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug" --emit-map "$TMP/m.json" || return
-	read -r walk walk50 < <("$TMP/walk" "$wasm")
-	row "$name" 'libdw walk' "$walk/$walk50" - - 1.0 -
+	"$TMP/walk" --wrap "$wasm" "$TMP/walk.elf" || return
+	read -r walk _ < <("$TMP/run" "$((2 * RUNS))" "$TMP/walk" "$TMP/walk.elf")
+	measure "$walk" "$name" 'libdw walk' "$((2 * RUNS))" - "$TMP/walk" "$TMP/walk.elf"
 	for map in i.cwasm m.json; do
 		size=$(($(cat "$wasm" "$TMP/$map" "$TMP/o.debug" | wc -c) / 1024))
 		measure "$walk" "$name" "this tool, ${map#*.}" "$RUNS" "$size" \
