@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # make                    build/wasm-dwarf-xform, build/libwdx.{a,so,pc}
-# make check              unit tests and cases (TAP); T="a.sh b" runs only those
+# make check              unit tests, cases, differential loops (TAP); T="a.sh b" runs only those
 # make check-debuggers    the tests that need gdb and lldb
 # make check-all          both
+# make check-differential SEEDS=1..60 N=1000    debuggers beside a host build, those seeds
+# make fuzz-stepper TIME=600                    fresh programs in the stepper, seconds
+# make nightly HOURS=8                          both, fresh seeds; goes on with its log
 # make demo, make bench   what tests/demo.sh and tests/bench.sh say of themselves
 # make install            DESTDIR=, prefix=; uninstall takes the same
 # make dist               build/wasm-dwarf-xform-VERSION.tar.gz of the last commit
@@ -15,7 +18,8 @@
 # Without a config.mk the first make runs autoconf and configure in build/.
 
 all:
-.PHONY: all check check-all check-unit check-debuggers demo bench install uninstall dist format lint clean \
+.PHONY: all check check-all check-unit check-debuggers check-differential fuzz-stepper nightly \
+	differential demo bench install uninstall dist format lint clean \
 	distclean FORCE
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -153,16 +157,22 @@ $(B)/libwdx.pc: FORCE
 
 # --- tests --------------------------------------------------------------------------------------
 
-TEST_ENV = BUILD='$(abspath $(B))' SRC='$(CURDIR)' WDX='$(abspath $(PROGRAM))' CC='$(CC)' \
+TEST_ENV = BUILD='$(abspath $(B))' DIFFERENTIAL='$(abspath $(B))/differential' SRC='$(CURDIR)' WDX='$(abspath $(PROGRAM))' CC='$(CC)' \
 	VERSION='$(VERSION)' SANITIZE='$(SANITIZE)'
 HARNESS = $(TEST_ENV) perl tests/harness.pl --jobs $(JOBS)
 pick = $(if $(T),$(foreach t,$(1),$(if $(filter $(T),$(notdir $(t))),$(t))),$(1))
 
 CASES := $(sort $(wildcard tests/cases/*.sh)) tests/lint/layers.sh
+LOOPS := $(sort $(wildcard tests/differential/*.sh))
 SESSIONS := $(sort $(wildcard tests/debugger/*.sh)) tests/aarch64.sh
 
-check: all $(UNIT)
-	@$(HARNESS) $(call pick,$(UNIT) $(CASES))
+# The programs of the differential loops are their own makefile's business.
+differential: $(B)/libwdx.a
+	@$(MAKE) --no-print-directory -s -f tests/differential/Makefile OUT=$(B)/differential \
+		LIBWDX=$(B)/libwdx.a SANITIZE=$(SANITIZE)
+
+check: all differential $(UNIT)
+	@$(HARNESS) $(call pick,$(UNIT) $(CASES) $(LOOPS))
 
 check-unit: $(UNIT)
 	@$(HARNESS) $(call pick,$(UNIT))
@@ -170,8 +180,21 @@ check-unit: $(UNIT)
 check-debuggers: all
 	@$(HARNESS) $(call pick,$(SESSIONS))
 
-check-all: all $(UNIT)
-	@$(HARNESS) $(call pick,$(UNIT) $(CASES) $(SESSIONS))
+check-all: all differential $(UNIT)
+	@$(HARNESS) $(call pick,$(UNIT) $(CASES) $(SESSIONS) $(LOOPS))
+
+SEEDS ?= 1..20
+N ?= 1000
+TIME ?= 600
+HOURS ?= 8
+check-differential: all differential
+	@$(TEST_ENV) tests/differential/debuggers $(SEEDS) --steps $(N)
+
+fuzz-stepper: all differential
+	@$(TEST_ENV) tests/differential/fuzz --time $(TIME)
+
+nightly: all differential
+	@$(TEST_ENV) tests/differential/nightly $(HOURS)
 
 demo bench: all
 	@$(TEST_ENV) bash tests/$@.sh

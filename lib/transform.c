@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "elf/elf.h"
+#include "flow/flow.h"
 #include "xlat/translate.h"
 
 const char *wdx_version(void)
@@ -24,6 +25,7 @@ struct run {
 	struct wdx_map map;
 	struct wdx_target *target;
 	struct wdx_xlat xlat;
+	struct wdx_flow_stats flow;
 	struct wdx_input *input;
 	struct wdx_trace *trace;
 	struct wdx_pass_output dwarf;
@@ -139,6 +141,8 @@ static struct wdx_error *translate(struct run *r)
 				       .progress_arg = c->progress_arg};
 	struct wdx_error *err = wdx_xlat_init(&r->xlat, &r->wasm, &r->map, r->target);
 
+	if (!err)
+		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, &r->flow);
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);
 	place_sections(r);
@@ -267,6 +271,10 @@ static struct wdx_error *fill_stats(struct run *r)
 	r->result->priv = k;
 	*s = r->xlat.stats;
 	s->functions = r->map.funcs.len;
+	s->functions_checked = r->flow.followed;
+	s->claims = r->flow.claims;
+	s->proved = r->flow.proved;
+	s->claims_checked = r->flow.followed > 0;
 	r->xlat.losses[WDX_LOSS_MAP_FAULT] += r->map.faults;
 	for (int i = 1; i < WDX_LOSS_COUNT; i++)
 		k->losses[i - 1] =
@@ -324,15 +332,15 @@ static struct wdx_error *run(struct run *r)
 	if (err)
 		return err;
 	warn_about_map(r);
-	err = translate(r);
+	err = emit_map(r); /* as it came: the translation puts its own findings in */
+	if (!err)
+		err = translate(r);
 	if (!err)
 		err = fill_stats(r);
 	if (!err)
 		err = check_strict(r);
 	if (!err)
 		err = write_sidecar(r);
-	if (!err)
-		err = emit_map(r);
 	if (!err) {
 		r->result->triple = strdup(wdx_target_triple(r->target));
 		if (!r->result->triple)

@@ -67,10 +67,13 @@ struct wdx_stats {
 	uint64_t functions, functions_dwarf; /* of the map; of these with DWARF */
 	uint64_t rows_in, rows_out;	     /* of line tables */
 	uint64_t variables, located;	     /* variables and parameters in code; with a location */
-	uint64_t scope_bytes;	/* sum over them of their scope's native bytes, where the
-				   input has a location */
-	uint64_t covered_bytes; /* of those bytes: with a location in the output */
-	bool claims_checked;	/* the map's claims were checked against code bytes */
+	uint64_t scope_bytes;	 /* sum over them of their scope's native bytes, where the
+				    input has a location */
+	uint64_t covered_bytes;	 /* of those bytes: with a location in the output */
+	uint64_t claims, proved; /* ranges of locals in the map; of these borne out by the code */
+	uint64_t functions_checked; /* whose machine code was followed, to check claims and to
+				       find more: 0 without code bytes in the map */
+	bool claims_checked;	    /* some were: the map's claims do not stand by themselves */
 	const struct wdx_loss_count
 		*losses; /* nlosses of them, those with count 0 too; static order */
 	size_t nlosses;

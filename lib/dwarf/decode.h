@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/reader.h"
+#include "base/ranges.h"
 #include "base/vec.h"
 #include "wdx_pass.h"
 
@@ -39,10 +40,6 @@ const char *wdx_op_name(uint8_t code);
 
 struct wdx_locs {
 	WDX_VEC(struct wdx_loc);
-};
-
-struct wdx_ranges {
-	WDX_VEC(struct wdx_range);
 };
 
 /* Where lists are read from. */

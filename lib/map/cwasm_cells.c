@@ -236,9 +236,9 @@ static void judge_memory(struct learning *l, const struct subject *s, const stru
 static void follow(struct learning *l, const struct subject *s, const struct wdx_access *a,
 		   bool context)
 {
-	l->known = a->leaves ? 0 : l->known & ~a->writes;
+	l->known = a->leaves ? 0 : l->known & ~a->writes[0];
 	if (!context || !a->load || a->indexed || a->width != POINTER || a->result < 0 ||
-	    s->kind == NOTHING)
+	    a->result >= NREGS || s->kind == NOTHING)
 		return;
 	l->known |= UINT64_C(1) << a->result;
 	l->regs[a->result] = (struct pointer){.of = *s, .offset = a->disp};
@@ -251,7 +251,7 @@ static void learn_run(struct learning *l, const struct subject *s, uint32_t at, 
 	bool context;
 
 	for (; at < end; at += a.size) {
-		a = wdx_target_mem_access(l->accesses, code + at, end - at);
+		a = wdx_target_mem_access(l->accesses, code + at, end - at, at);
 		if (!a.ok || a.size > end - at) { /* data */
 			l->known = 0;
 			return;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
- * Memory operands out of LLVM's MC layer.  MC says which operands make an address, but not how many
- * bytes are moved: that is in the names of its opcodes only.
+ * What instructions do, out of LLVM's MC layer.  MC says which operands make an address and which
+ * registers are written, but not how many bytes are moved, nor what is a copy: that is in the names
+ * of its opcodes only.  Names are looked at once per opcode; what they say is kept in opcodes.
+ *
+ * Of registers written this rather says too many than too few: an instruction with effects that MC
+ * does not list, and that is not known to be harmless here, writes all of them.
  *
  * This keeps its own description of the machine: a target is shared and shows no LLVM to others.
  */
@@ -11,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <initializer_list>
 #include <memory>
 #include <new>
 #include <string>
@@ -26,6 +31,7 @@
 #include <llvm/MC/MCContext.h>
 #include <llvm/MC/MCDisassembler/MCDisassembler.h>
 #include <llvm/MC/MCInst.h>
+#include <llvm/MC/MCInstrAnalysis.h>
 #include <llvm/MC/MCInstrInfo.h>
 #include <llvm/MC/MCRegisterInfo.h>
 #include <llvm/MC/MCSubtargetInfo.h>
@@ -42,21 +48,90 @@ extern "C" {
 
 using namespace llvm;
 
+enum { NONE = -1, UNASKED = -2 };
+
+/* DWARF numbers */
+enum { RAX = 0, RCX = 2, RSI = 4, RDI = 5, RBP = 6, RSP = 7, X87 = 33, X86_FLAGS = 49 };
+enum { FP = 29, SP = 31 };
+
+namespace
+{
+struct mask {
+	uint64_t bits[2];
+
+	void add(int n)
+	{
+		if (n >= 0 && n < 128)
+			bits[n / 64] |= UINT64_C(1) << n % 64;
+	}
+	void add(const mask &m)
+	{
+		bits[0] |= m.bits[0];
+		bits[1] |= m.bits[1];
+	}
+	bool none() const
+	{
+		return !bits[0] && !bits[1];
+	}
+};
+
+struct reg_info {
+	int16_t number; /* UNASKED: nothing here is filled yet */
+	bool zero, high, x87;
+	mask parts; /* the numbers of all registers that share bits with it */
+};
+
+struct decoded;
+struct rule {
+	const char *name; /* LLVM's, of the opcode */
+	void (*form)(const decoded &d, wdx_access *out);
+	uint8_t width;
+	int8_t arg; /* units of the displacement, or a sign */
+};
+
+struct opcode_info {
+	const rule *r; /* null: none */
+	int memory;    /* index of x86's five address operands, of aarch64's base; NONE */
+	unsigned traits;
+	bool stores;
+	mask writes; /* that are not operands */
+};
+} // namespace
+
 struct wdx_accesses {
 	bool x86;
 	unsigned align;
+	int base_class; /* aarch64's of address registers */
 	MCTargetOptions options;
 	std::unique_ptr<MCRegisterInfo> regs;
 	std::unique_ptr<MCAsmInfo> as;
 	std::unique_ptr<MCInstrInfo> insns;
 	std::unique_ptr<MCSubtargetInfo> sub;
+	std::unique_ptr<MCInstrAnalysis> analysis;
 	std::unique_ptr<MCContext> context;
 	std::unique_ptr<MCDisassembler> dis;
-	std::vector<int16_t> numbers; /* by register, as looked up; UNASKED before */
-	std::vector<int16_t> moves;   /* by opcode: index in moves[], NONE, or UNASKED */
+	std::vector<reg_info> reg_infos;
+	std::vector<int16_t> opcodes; /* by opcode: index in opcode_infos, or UNASKED */
+	std::vector<opcode_info> opcode_infos;
 };
 
-enum { NONE = -1, UNASKED = -2 };
+namespace
+{
+struct decoded {
+	wdx_accesses &a;
+	const MCInst &inst;
+	const rule &r;
+	int memory;
+};
+} // namespace
+
+static int find_class(const MCRegisterInfo &regs, const char *name)
+{
+	for (const MCRegisterClass &c : regs.regclasses())
+		if (!strcmp(regs.getRegClassName(&c), name))
+			return c.getID();
+	return NONE;
+}
 
 static bool fill(wdx_accesses &a, const wdx_arch &arch)
 {
@@ -76,11 +151,13 @@ static bool fill(wdx_accesses &a, const wdx_arch &arch)
 	a.as.reset(llvm->createMCAsmInfo(*a.regs, arch.triple, a.options));
 	if (!a.as)
 		return false;
+	a.analysis.reset(llvm->createMCInstrAnalysis(a.insns.get()));
 	a.context.reset(new MCContext(Triple(arch.triple), a.as.get(), a.regs.get(), a.sub.get()));
 	a.dis.reset(llvm->createMCDisassembler(*a.sub, *a.context));
-	a.numbers.assign(a.regs->getNumRegs(), UNASKED);
-	a.moves.assign(a.insns->getNumOpcodes(), UNASKED);
-	return a.dis != nullptr;
+	a.base_class = find_class(*a.regs, "GPR64sp");
+	a.reg_infos.assign(a.regs->getNumRegs(), reg_info{UNASKED, false, false, false, {}});
+	a.opcodes.assign(a.insns->getNumOpcodes(), UNASKED);
+	return a.dis && a.analysis;
 }
 
 wdx_error *wdx_accesses_create(wdx_accesses **out, const wdx_target *t)
@@ -108,248 +185,868 @@ void wdx_accesses_destroy(wdx_accesses *a)
 
 /* --- registers --- */
 
-static int find_number(const wdx_accesses &a, MCRegister reg)
+static bool is_any_of(const char *s, std::initializer_list<const char *> of)
 {
-	int n = a.regs->getDwarfRegNum(reg, false);
-
-	if (n >= 0)
-		return n;
-	for (MCSuperRegIterator super(reg, a.regs.get()); super.isValid(); ++super) {
-		n = a.regs->getDwarfRegNum(*super, false);
-		if (n >= 0)
-			return n;
-	}
-	return NONE;
+	for (const char *o : of)
+		if (!strcmp(s, o))
+			return true;
+	return false;
 }
 
-/* The number of reg or of the register it is a part of. */
-static int number_of(wdx_accesses &a, MCRegister reg)
+/* The number that is of reg itself: none of a part, of zero (it shares the stack pointer's), of
+ * flags. */
+static int own_number(const wdx_accesses &a, MCRegister reg)
 {
-	unsigned i = reg;
+	int n = (int)a.regs->getDwarfRegNum(reg, false);
 
-	if (!i || i >= a.numbers.size())
+	if (n < 0 || n > 127 || (a.x86 && n == X86_FLAGS) ||
+	    is_any_of(a.regs->getName(reg), {"XZR", "WZR"}))
 		return NONE;
-	if (a.numbers[i] == UNASKED)
-		a.numbers[i] = (int16_t)find_number(a, reg);
-	return a.numbers[i];
+	return n;
 }
 
-static uint64_t bit_of(wdx_accesses &a, MCRegister reg)
+static void fill_reg(const wdx_accesses &a, MCRegister reg, reg_info *out)
 {
-	int n = number_of(a, reg);
+	const char *name = a.regs->getName(reg);
+	int n = own_number(a, reg);
 
-	return n >= 0 && n < 64 ? UINT64_C(1) << n : 0;
-}
-
-/* LLVM 14 to 22 spell the list of implicit definitions in two ways. */
-static uint64_t implicit_writes(wdx_accesses &a, const MCInstrDesc &desc)
-{
-	uint64_t writes = 0;
-
-#if LLVM_VERSION_MAJOR >= 16
-	for (MCPhysReg reg : desc.implicit_defs())
-		writes |= bit_of(a, reg);
-#else
-	for (const MCPhysReg *reg = desc.getImplicitDefs(); reg && *reg; reg++)
-		writes |= bit_of(a, *reg);
-#endif
-	return writes;
-}
-
-static uint64_t writes_of(wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc)
-{
-	uint64_t writes = implicit_writes(a, desc);
-
-	for (unsigned i = 0; i < desc.getNumDefs() && i < inst.getNumOperands(); i++)
-		if (inst.getOperand(i).isReg())
-			writes |= bit_of(a, inst.getOperand(i).getReg());
-	return writes;
-}
-
-/* --- x86 --- */
-
-static bool is_memory(const MCInstrDesc &desc, unsigned i)
-{
-#if LLVM_VERSION_MAJOR >= 15
-	return desc.operands()[i].OperandType == MCOI::OPERAND_MEMORY;
-#else
-	return desc.OpInfo[i].OperandType == MCOI::OPERAND_MEMORY;
-#endif
-}
-
-/* The base of the five operands base, scale, index, displacement, segment. */
-static void x86_address(wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc,
-			wdx_access *out)
-{
-	unsigned i = 0;
-
-	while (i < desc.getNumOperands() && !is_memory(desc, i))
-		i++;
-	if (i + 5 > desc.getNumOperands() || i + 5 > inst.getNumOperands())
+	out->zero = is_any_of(name, {"XZR", "WZR", "RIZ", "EIZ"});
+	out->high = a.x86 && is_any_of(name, {"AH", "BH", "CH", "DH"});
+	out->x87 = is_any_of(name, {"FPSW", "FPCW"});
+	out->number = (int16_t)n;
+	if (out->zero)
 		return;
-	const MCOperand &base = inst.getOperand(i), &index = inst.getOperand(i + 2);
-	const MCOperand &disp = inst.getOperand(i + 3), &segment = inst.getOperand(i + 4);
+	out->parts.add(n);
+	for (MCSuperRegIterator super(reg, a.regs.get()); super.isValid(); ++super) {
+		n = own_number(a, *super);
+		out->parts.add(n);
+		if (out->number < 0)
+			out->number = (int16_t)n;
+	}
+	/* The registers of a list, and what contains them. */
+	for (MCSubRegIterator part(reg, a.regs.get()); part.isValid(); ++part)
+		for (MCSuperRegIterator super(*part, a.regs.get(), true); super.isValid(); ++super)
+			out->parts.add(own_number(a, *super));
+}
 
-	if (!base.isReg() || !index.isReg() || !disp.isImm() || !segment.isReg() ||
-	    segment.getReg())
+static const reg_info &reg_of(wdx_accesses &a, MCRegister reg)
+{
+	unsigned i = reg.id() < a.reg_infos.size() ? reg.id() : 0;
+	reg_info &info = a.reg_infos[i];
+
+	if (info.number == UNASKED) {
+		info.number = NONE;
+		if (i)
+			fill_reg(a, reg, &info);
+	}
+	return info;
+}
+
+static const reg_info &reg_at(const decoded &d, unsigned i)
+{
+	MCRegister reg;
+
+	if (i < d.inst.getNumOperands() && d.inst.getOperand(i).isReg())
+		reg = d.inst.getOperand(i).getReg();
+	return reg_of(d.a, reg);
+}
+
+/* The number of the register that is operand i, or of the one it is a part of. */
+static int number_at(const decoded &d, unsigned i)
+{
+	return reg_at(d, i).number;
+}
+
+static bool is_imm(const decoded &d, unsigned i)
+{
+	return i < d.inst.getNumOperands() && d.inst.getOperand(i).isImm();
+}
+
+static int64_t imm_at(const decoded &d, unsigned i)
+{
+	return is_imm(d, i) ? d.inst.getOperand(i).getImm() : 0;
+}
+
+/* --- forms: both --- */
+
+static void does(wdx_access *out, wdx_access_kind kind, unsigned width)
+{
+	out->kind = (uint8_t)kind;
+	out->width = width;
+}
+
+static void copy(const decoded &d, wdx_access *out, unsigned from)
+{
+	if (number_at(d, 0) < 0 || number_at(d, from) < 0)
 		return;
-	out->base = number_of(a, base.getReg());
-	out->indexed = index.getReg() != 0;
-	out->disp = disp.getImm();
+	out->result = number_at(d, 0);
+	out->src = number_at(d, from);
+	does(out, WDX_DO_COPY, d.r.width);
 }
 
-/* --- aarch64 --- */
-
-static bool starts_with(StringRef s, const char *with)
+static void copy_form(const decoded &d, wdx_access *out)
 {
-	return !strncmp(s.data(), with, strlen(with));
+	copy(d, out, 1);
 }
 
-static bool ends_with(StringRef s, const char *with)
+static void constant(const decoded &d, wdx_access *out, uint64_t imm, unsigned width)
 {
-	size_t n = strlen(with);
-
-	return s.size() >= n && !strcmp(s.data() + s.size() - n, with);
-}
-
-/* Of the plain forms, which have the base behind the one register moved; the immediate of those
- * called ...ui counts in units of the width. */
-static void aarch64_address(wdx_accesses &a, const MCInst &inst, wdx_access *out)
-{
-	StringRef name = a.insns->getName(inst.getOpcode());
-	bool plain = starts_with(name, "LDR") || starts_with(name, "LDUR") ||
-		     starts_with(name, "STR") || starts_with(name, "STUR");
-
-	if (!plain || ends_with(name, "pre") || ends_with(name, "post") ||
-	    inst.getNumOperands() < 3 || !inst.getOperand(0).isReg() || !inst.getOperand(1).isReg())
+	if (number_at(d, 0) < 0)
 		return;
-	out->base = number_of(a, inst.getOperand(1).getReg());
-	out->indexed = !out->width || !inst.getOperand(2).isImm();
-	if (!out->indexed)
-		out->disp = inst.getOperand(2).getImm() * (ends_with(name, "ui") ? out->width : 1);
+	out->result = number_at(d, 0);
+	out->imm = (int64_t)imm;
+	does(out, WDX_DO_CONST, width);
 }
 
-/* --- moves --- */
+static void load(const decoded &d, wdx_access *out)
+{
+	out->width = d.r.width;
+	out->load = true;
+	if (number_at(d, 0) < 0)
+		return;
+	out->result = number_at(d, 0);
+	out->kind = WDX_DO_LOAD;
+}
+
+static void address(const decoded &d, wdx_access *out, unsigned base, uint64_t disp)
+{
+	out->base = number_at(d, base);
+	out->disp = (int64_t)disp;
+	out->indexed = false;
+	if (number_at(d, 0) < 0 || out->base < 0)
+		return;
+	out->result = number_at(d, 0);
+	does(out, WDX_DO_ADDR, d.r.width);
+}
+
+static void width_form(const decoded &d, wdx_access *out)
+{
+	out->width = d.r.width;
+}
+
+/* --- forms: x86 --- */
+
+/* The five operands base, scale, index, displacement, segment. */
+static void x86_address(const decoded &d, unsigned i, wdx_access *out)
+{
+	if (i + 5 > d.inst.getNumOperands() || !is_imm(d, i + 3) ||
+	    !d.inst.getOperand(i + 4).isReg() || d.inst.getOperand(i + 4).getReg())
+		return;
+	const MCOperand &index = d.inst.getOperand(i + 2);
+	bool once = imm_at(d, i + 1) == 1;
+
+	out->base = number_at(d, i);
+	out->indexed = index.isReg() && index.getReg() && !reg_at(d, i + 2).zero;
+	out->disp = imm_at(d, i + 3);
+	/* Which of two registers is called the base is up to the compiler: it is the frame. */
+	if (out->indexed && once && number_at(d, i + 2) == RBP && out->base != RSP) {
+		out->indexed = d.inst.getOperand(i).isReg() && d.inst.getOperand(i).getReg();
+		out->base = RBP;
+	}
+}
+
+static uint64_t low_bytes(int64_t v, unsigned width)
+{
+	return width < 8 ? (uint64_t)v & ((UINT64_C(1) << 8 * width) - 1) : (uint64_t)v;
+}
+
+/* Four bytes written to a register clear those above. */
+static void mov32_imm_form(const decoded &d, wdx_access *out)
+{
+	constant(d, out, (uint32_t)imm_at(d, 1), 8);
+}
+
+static void mov64_imm32_form(const decoded &d, wdx_access *out)
+{
+	constant(d, out, (uint64_t)(int32_t)imm_at(d, 1), 8);
+}
+
+static void mov64_imm_form(const decoded &d, wdx_access *out)
+{
+	constant(d, out, (uint64_t)imm_at(d, 1), 8);
+}
+
+static void xor_form(const decoded &d, wdx_access *out)
+{
+	unsigned n = d.inst.getNumOperands();
+
+	if (n >= 3 && d.inst.getOperand(n - 1).isReg() && d.inst.getOperand(n - 2).isReg() &&
+	    d.inst.getOperand(n - 1).getReg() == d.inst.getOperand(n - 2).getReg())
+		constant(d, out, 0, d.r.width);
+}
+
+static void x86_load_form(const decoded &d, wdx_access *out)
+{
+	if (d.memory >= 0)
+		load(d, out);
+}
+
+static void x86_store_form(const decoded &d, wdx_access *out)
+{
+	const reg_info &src = reg_at(d, (unsigned)d.memory + 5);
+
+	out->width = d.r.width;
+	if (d.memory < 0 || src.number < 0 || src.high)
+		return;
+	out->src = src.number;
+	out->kind = WDX_DO_STORE;
+}
+
+static void x86_store_imm_form(const decoded &d, wdx_access *out)
+{
+	unsigned i = (unsigned)d.memory + 5;
+
+	out->width = d.r.width;
+	if (d.memory < 0 || !is_imm(d, i))
+		return;
+	out->imm = (int64_t)low_bytes(imm_at(d, i), d.r.width);
+	out->kind = WDX_DO_STORE;
+}
+
+static void lea_form(const decoded &d, wdx_access *out)
+{
+	x86_address(d, 1, out);
+	if (!out->indexed && out->base != 16) /* relative to rip: to code, not to a value */
+		address(d, out, 1, (uint64_t)out->disp);
+}
+
+static void x86_add_form(const decoded &d, wdx_access *out)
+{
+	if (is_imm(d, 2))
+		address(d, out, 1, (uint64_t)imm_at(d, 2) * (uint64_t)(int64_t)d.r.arg);
+}
+
+static void add_rax_form(const decoded &d, wdx_access *out)
+{
+	if (!is_imm(d, 0))
+		return;
+	out->base = out->result = RAX;
+	out->disp = (int32_t)imm_at(d, 0) * (int64_t)d.r.arg;
+	does(out, WDX_DO_ADDR, d.r.width);
+}
+
+static void moves_rsp(wdx_access *out)
+{
+	out->writes[0] |= UINT64_C(1) << RSP;
+}
+
+static void push(const decoded &d, wdx_access *out)
+{
+	out->base = NONE; /* what is read, if anything */
+	out->disp = 0;
+	out->indexed = out->store = false;
+	moves_rsp(out);
+	does(out, WDX_DO_PUSH, d.r.width);
+}
+
+static void push_form(const decoded &d, wdx_access *out)
+{
+	push(d, out);
+}
+
+static void push_reg_form(const decoded &d, wdx_access *out)
+{
+	push(d, out);
+	if (number_at(d, 0) != RSP) /* of which the value before is pushed */
+		out->src = number_at(d, 0);
+}
+
+static void push_imm_form(const decoded &d, wdx_access *out)
+{
+	push(d, out);
+	out->imm = imm_at(d, 0);
+}
+
+static void pop_form(const decoded &d, wdx_access *out)
+{
+	moves_rsp(out);
+	does(out, WDX_DO_POP, d.r.width);
+}
+
+static void pop_reg_form(const decoded &d, wdx_access *out)
+{
+	if (number_at(d, 0) == RSP)
+		return;
+	pop_form(d, out);
+	out->result = number_at(d, 0);
+}
+
+static void leave_form(const decoded &, wdx_access *out)
+{
+	out->base = out->result = RBP;
+	out->disp = 8;
+	does(out, WDX_DO_LEAVE, 8);
+}
+
+/* --- forms: aarch64 --- */
+
+/* or of the zero register, unshifted */
+static void orr_form(const decoded &d, wdx_access *out)
+{
+	if (!reg_at(d, 1).zero || imm_at(d, 3))
+		return;
+	if (reg_at(d, 2).zero)
+		constant(d, out, 0, 8);
+	else
+		copy(d, out, 2);
+}
+
+static void orr_vector_form(const decoded &d, wdx_access *out)
+{
+	if (number_at(d, 1) == number_at(d, 2))
+		copy(d, out, 1);
+}
+
+static uint64_t shifted(const decoded &d)
+{
+	return (uint64_t)imm_at(d, 1) << (imm_at(d, 2) & 63);
+}
+
+static void movz_form(const decoded &d, wdx_access *out)
+{
+	constant(d, out, low_bytes((int64_t)shifted(d), d.r.width), 8);
+}
+
+static void movn_form(const decoded &d, wdx_access *out)
+{
+	constant(d, out, low_bytes((int64_t)~shifted(d), d.r.width), 8);
+}
+
+/* The architecture's bitmask immediates N:immr:imms: a run of ones, rotated, in an element that is
+ * repeated. */
+static uint64_t logical_imm(unsigned code, unsigned width)
+{
+	unsigned rotate = code >> 6 & 63, ones = code & 63, size = 64;
+	unsigned length = (code >> 12 & 1) << 6 | (~ones & 63);
+	uint64_t v, all;
+
+	while (size > 1 && !(length & size))
+		size /= 2;
+	all = size == 64 ? ~UINT64_C(0) : (UINT64_C(1) << size) - 1;
+	ones &= size - 1;
+	rotate &= size - 1;
+	v = (UINT64_C(2) << ones) - 1;
+	if (rotate)
+		v = (v >> rotate | v << (size - rotate)) & all;
+	for (; size < 64; size *= 2)
+		v |= v << size;
+	return low_bytes((int64_t)v, width);
+}
+
+static void orr_imm_form(const decoded &d, wdx_access *out)
+{
+	if (reg_at(d, 1).zero && is_imm(d, 2))
+		constant(d, out, logical_imm((unsigned)imm_at(d, 2), d.r.width), 8);
+}
+
+static void movi_form(const decoded &d, wdx_access *out)
+{
+	if (is_imm(d, 1) && !imm_at(d, 1))
+		constant(d, out, 0, 16);
+}
+
+/* The displacement in units of arg; a register when that is 0. */
+static void a64_address(const decoded &d, unsigned base, wdx_access *out)
+{
+	bool known = d.r.arg && is_imm(d, base + 1);
+
+	out->base = number_at(d, base);
+	out->disp = known ? imm_at(d, base + 1) * d.r.arg : 0;
+	out->indexed = !known;
+	out->width = d.r.width;
+	/* As on x86, though the index is the third then. */
+	if (!d.r.arg && number_at(d, base + 1) == FP && out->base != SP && !imm_at(d, base + 3))
+		out->base = FP;
+}
+
+static void ldr_form(const decoded &d, wdx_access *out)
+{
+	a64_address(d, 1, out);
+	load(d, out);
+}
+
+static void str_form(const decoded &d, wdx_access *out)
+{
+	a64_address(d, 1, out);
+	out->src = number_at(d, 0);
+	if (out->src >= 0 || reg_at(d, 0).zero)
+		out->kind = WDX_DO_STORE;
+}
+
+/* Two registers from or to what lies one behind the other. */
+static void pair_form(const decoded &d, wdx_access *out)
+{
+	a64_address(d, 2, out);
+}
+
+/* Operands are the base as written, what is moved, the base as read, by how much it moves. */
+static void write_back_form(const decoded &d, wdx_access *out)
+{
+	unsigned n = d.inst.getNumOperands(), base = n - 2;
+
+	if (n < 4 || !is_imm(d, n - 1))
+		return;
+	out->width = d.r.width;
+	out->base = number_at(d, base);
+	out->indexed = false;
+	for (unsigned i = 1; i < base; i++)
+		if (number_at(d, i) == out->base)
+			return;
+	address(d, out, base, (uint64_t)imm_at(d, n - 1) * (uint64_t)(int64_t)d.r.arg);
+}
+
+static void store_then_move_form(const decoded &d, wdx_access *out)
+{
+	unsigned n = d.inst.getNumOperands();
+
+	if (n < 4)
+		return;
+	out->base = number_at(d, n - 2);
+	out->indexed = false;
+	out->width = d.r.width;
+}
+
+static void a64_add_form(const decoded &d, wdx_access *out)
+{
+	uint64_t by = (uint64_t)imm_at(d, 2) << (imm_at(d, 3) & 63);
+
+	if (is_imm(d, 2))
+		address(d, out, 1, by * (uint64_t)(int64_t)d.r.arg);
+}
+
+/* --- rules --- */
+
+/* clang-format off */
+#define READ_MODIFY_WRITE(op)                                                                      \
+	{op "8mr", width_form, 1, 0}, {op "8mi", width_form, 1, 0},                                \
+	{op "16mr", width_form, 2, 0}, {op "16mi", width_form, 2, 0},                              \
+	{op "16mi8", width_form, 2, 0},                                                            \
+	{op "32mr", width_form, 4, 0}, {op "32mi", width_form, 4, 0},                              \
+	{op "32mi8", width_form, 4, 0},                                                            \
+	{op "64mr", width_form, 8, 0}, {op "64mi32", width_form, 8, 0},                            \
+	{op "64mi8", width_form, 8, 0}
+#define SCALAR(op, width)                                                                          \
+	{op "rm", x86_load_form, width, 0}, {op "mr", x86_store_form, width, 0},                   \
+	{"V" op "rm", x86_load_form, width, 0}, {"V" op "mr", x86_store_form, width, 0}
+#define VECTOR(op)                                                                                 \
+	SCALAR(op, 16),                                                                            \
+	{op "rr", copy_form, 16, 0}, {op "rr_REV", copy_form, 16, 0},                              \
+	{"V" op "rr", copy_form, 16, 0}, {"V" op "rr_REV", copy_form, 16, 0}
+#define BOTH(op, form, width) {op, form, width, 0}, {"V" op, form, width, 0}
+
+static const rule x86_rules[] = {
+	{"MOV64rr", copy_form, 8, 0}, {"MOV64rr_REV", copy_form, 8, 0},
+	{"MOV32rr", copy_form, 4, 0}, {"MOV32rr_REV", copy_form, 4, 0},
+	{"MOV32ri", mov32_imm_form, 4, 0}, {"MOV32ri_alt", mov32_imm_form, 4, 0},
+	{"MOV64ri32", mov64_imm32_form, 8, 0}, {"MOV64ri", mov64_imm_form, 8, 0},
+	{"XOR32rr", xor_form, 8, 0}, {"XOR32rr_REV", xor_form, 8, 0},
+	{"XOR64rr", xor_form, 8, 0}, {"XOR64rr_REV", xor_form, 8, 0},
+	BOTH("XORPSrr", xor_form, 16), BOTH("XORPDrr", xor_form, 16), BOTH("PXORrr", xor_form, 16),
+	{"MOV32rm", x86_load_form, 4, 0}, {"MOV64rm", x86_load_form, 8, 0},
+	{"MOV8mr", x86_store_form, 1, 0}, {"MOV16mr", x86_store_form, 2, 0},
+	{"MOV32mr", x86_store_form, 4, 0}, {"MOV64mr", x86_store_form, 8, 0},
+	{"MOV8mi", x86_store_imm_form, 1, 0}, {"MOV16mi", x86_store_imm_form, 2, 0},
+	{"MOV32mi", x86_store_imm_form, 4, 0}, {"MOV64mi32", x86_store_imm_form, 8, 0},
+	SCALAR("MOVSS", 4), SCALAR("MOVSD", 8),
+	VECTOR("MOVUPS"), VECTOR("MOVAPS"), VECTOR("MOVUPD"), VECTOR("MOVAPD"),
+	VECTOR("MOVDQU"), VECTOR("MOVDQA"),
+	BOTH("MOVQI2PQIrm", x86_load_form, 8), BOTH("MOVPQI2QImr", x86_store_form, 8),
+	BOTH("MOV64toPQIrm", x86_load_form, 8), BOTH("MOVPQIto64mr", x86_store_form, 8),
+	BOTH("MOVDI2PDIrm", x86_load_form, 4), BOTH("MOVPDI2DImr", x86_store_form, 4),
+	BOTH("MOVZPQILo2PQIrr", copy_form, 8),
+	READ_MODIFY_WRITE("ADD"), READ_MODIFY_WRITE("SUB"), READ_MODIFY_WRITE("AND"),
+	READ_MODIFY_WRITE("OR"), READ_MODIFY_WRITE("XOR"),
+	{"LEA64r", lea_form, 8, 0},
+	{"ADD64ri8", x86_add_form, 8, 1}, {"ADD64ri32", x86_add_form, 8, 1},
+	{"SUB64ri8", x86_add_form, 8, -1}, {"SUB64ri32", x86_add_form, 8, -1},
+	{"ADD64i32", add_rax_form, 8, 1}, {"SUB64i32", add_rax_form, 8, -1},
+	{"PUSH64r", push_reg_form, 8, 0}, {"PUSH64rmr", push_reg_form, 8, 0},
+	{"PUSH16r", push_reg_form, 2, 0}, {"PUSH16rmr", push_reg_form, 2, 0},
+	{"PUSH64i8", push_imm_form, 8, 0}, {"PUSH64i32", push_imm_form, 8, 0},
+	{"PUSH16i8", push_imm_form, 2, 0}, {"PUSH16i", push_imm_form, 2, 0},
+	{"PUSHi16", push_imm_form, 2, 0},
+	{"PUSH64rmm", push_form, 8, 0}, {"PUSH16rmm", push_form, 2, 0},
+	{"PUSHF64", push_form, 8, 0}, {"PUSHF16", push_form, 2, 0},
+	{"PUSHFS64", push_form, 8, 0}, {"PUSHGS64", push_form, 8, 0},
+	{"POP64r", pop_reg_form, 8, 0}, {"POP64rmr", pop_reg_form, 8, 0},
+	{"POP16r", pop_form, 2, 0}, {"POP16rmr", pop_form, 2, 0},
+	{"POPF64", pop_form, 8, 0}, {"POPF16", pop_form, 2, 0},
+	{"POPFS64", pop_form, 8, 0}, {"POPGS64", pop_form, 8, 0},
+	{"LEAVE64", leave_form, 8, 0},
+	{nullptr, nullptr, 0, 0},
+};
+
+#define PLAIN(letter, width)                                                                       \
+	{"LDR" letter "ui", ldr_form, width, width}, {"LDUR" letter "i", ldr_form, width, 1},      \
+	{"LDR" letter "roX", ldr_form, width, 0}, {"LDR" letter "roW", ldr_form, width, 0},        \
+	STORES(letter, width),                                                                     \
+	{"LDR" letter "pre", write_back_form, width, 1},                                           \
+	{"LDR" letter "post", write_back_form, width, 1}
+#define STORES(letter, width)                                                                      \
+	{"STR" letter "ui", str_form, width, width}, {"STUR" letter "i", str_form, width, 1},      \
+	{"STR" letter "roX", str_form, width, 0}, {"STR" letter "roW", str_form, width, 0},        \
+	{"STR" letter "pre", write_back_form, width, 1},                                           \
+	{"STR" letter "post", store_then_move_form, width, 1}
+#define PAIR(letter, width)                                                                        \
+	{"LDP" letter "i", pair_form, 2 * width, width},                                           \
+	{"STP" letter "i", pair_form, 2 * width, width},                                           \
+	{"LDNP" letter "i", pair_form, 2 * width, width},                                          \
+	{"STNP" letter "i", pair_form, 2 * width, width},                                          \
+	{"LDP" letter "pre", write_back_form, 2 * width, width},                                   \
+	{"LDP" letter "post", write_back_form, 2 * width, width},                                  \
+	{"STP" letter "pre", write_back_form, 2 * width, width},                                   \
+	{"STP" letter "post", store_then_move_form, 2 * width, width}
+
+static const rule a64_rules[] = {
+	{"ORRXrs", orr_form, 8, 0}, {"ORRWrs", orr_form, 4, 0},
+	{"ORRv16i8", orr_vector_form, 16, 0}, {"ORRv8i8", orr_vector_form, 8, 0},
+	{"FMOVDr", copy_form, 8, 0}, {"FMOVSr", copy_form, 4, 0},
+	{"MOVZXi", movz_form, 8, 0}, {"MOVZWi", movz_form, 4, 0},
+	{"MOVNXi", movn_form, 8, 0}, {"MOVNWi", movn_form, 4, 0},
+	{"ORRXri", orr_imm_form, 8, 0}, {"ORRWri", orr_imm_form, 4, 0},
+	{"MOVIv2d_ns", movi_form, 16, 0}, {"MOVID", movi_form, 8, 0},
+	{"MOVIv16b_ns", movi_form, 16, 0}, {"MOVIv8b_ns", movi_form, 8, 0},
+	{"MOVIv4i32", movi_form, 16, 0}, {"MOVIv2i32", movi_form, 8, 0},
+	PLAIN("W", 4), PLAIN("X", 8), PLAIN("S", 4), PLAIN("D", 8), PLAIN("Q", 16),
+	STORES("BB", 1), STORES("HH", 2), STORES("B", 1), STORES("H", 2),
+	PAIR("W", 4), PAIR("X", 8), PAIR("S", 4), PAIR("D", 8), PAIR("Q", 16),
+	{"ADDXri", a64_add_form, 8, 1}, {"SUBXri", a64_add_form, 8, -1},
+	{nullptr, nullptr, 0, 0},
+};
+/* clang-format on */
+
+static const rule *find_rule(const wdx_accesses &a, StringRef name)
+{
+	for (const rule *r = a.x86 ? x86_rules : a64_rules; r->name; r++)
+		if (name == r->name)
+			return r;
+	return nullptr;
+}
+
+/* --- what MC does not say of an opcode --- */
+
+enum {
+	KNOWN = 1,    /* writes no other registers than MC lists */
+	OPAQUE = 2,   /* may write any */
+	STOPS = 4,    /* never comes to the next instruction */
+	HARMLESS = 8, /* does not write memory, though MC says that it may */
+	FENCE = 16,   /* neither, but is there for memory's sake */
+	AT_RDI = 32,  /* writes memory there */
+	STRING = 64,  /* rcx, rsi and rdi count */
+	COUNTS = 128, /* rcx does */
+};
 
 namespace
 {
-struct plain_move {
-	const char *name; /* LLVM's, of the opcode */
-	unsigned width;
-	bool store;
+struct trait {
+	const char *pattern; /* an opcode's name, or its start and a star */
+	unsigned traits;
 };
 } // namespace
 
-#define READ_MODIFY_WRITE(op)                                                                      \
-	{op "32mr", 4, true}, {op "64mr", 8, true}, {op "32mi", 4, true}, {op "32mi8", 4, true},   \
-		{op "64mi8", 8, true},                                                             \
-	{                                                                                          \
-		op "64mi32", 8, true                                                               \
-	}
-#define VECTOR(op)                                                                                 \
-	{op "rm", 16, false}, {op "mr", 16, true}, {"V" op "rm", 16, false},                       \
-	{                                                                                          \
-		"V" op "mr", 16, true                                                              \
-	}
-#define SCALAR(op, width)                                                                          \
-	{op "rm", width, false}, {op "mr", width, true}, {"V" op "rm", width, false},              \
-	{                                                                                          \
-		"V" op "mr", width, true                                                           \
-	}
-#define PLAIN(letter, width)                                                                       \
-	{"LDR" letter "ui", width, false}, {"LDUR" letter "i", width, false},                      \
-		{"STR" letter "ui", width, true},                                                  \
-	{                                                                                          \
-		"STUR" letter "i", width, true                                                     \
-	}
-
-static const plain_move moves[] = {
-	{"MOV32rm", 4, false},
-	{"MOV64rm", 8, false},
-	{"MOV32mr", 4, true},
-	{"MOV64mr", 8, true},
-	{"MOV32mi", 4, true},
-	{"MOV64mi32", 8, true},
-	SCALAR("MOVSS", 4),
-	SCALAR("MOVSD", 8),
-	VECTOR("MOVUPS"),
-	VECTOR("MOVAPS"),
-	VECTOR("MOVUPD"),
-	VECTOR("MOVAPD"),
-	VECTOR("MOVDQU"),
-	VECTOR("MOVDQA"),
-	READ_MODIFY_WRITE("ADD"),
-	READ_MODIFY_WRITE("SUB"),
-	READ_MODIFY_WRITE("AND"),
-	READ_MODIFY_WRITE("OR"),
-	READ_MODIFY_WRITE("XOR"),
-	PLAIN("W", 4),
-	PLAIN("X", 8),
-	PLAIN("S", 4),
-	PLAIN("D", 8),
-	PLAIN("Q", 16),
+/* The first that fits. */
+static const trait x86_traits[] = {
+	{"LOCK_PREFIX", KNOWN}, /* these are decoded as instructions of their own */
+	{"REP_PREFIX", KNOWN},
+	{"REPNE_PREFIX", KNOWN},
+	{"DATA16_PREFIX", KNOWN},
+	{"XACQUIRE_PREFIX", KNOWN},
+	{"XRELEASE_PREFIX", KNOWN},
+	{"MFENCE", KNOWN | FENCE},
+	{"LFENCE", KNOWN | FENCE},
+	{"SFENCE", KNOWN | FENCE},
+	{"ENDBR*", KNOWN},
+	{"PAUSE", KNOWN},
+	{"NOOP*", KNOWN | HARMLESS},
+	{"PREFETCH*", KNOWN | HARMLESS},
+	{"CLFLUSH*", KNOWN | HARMLESS},
+	{"CLWB", KNOWN | HARMLESS},
+	{"CLDEMOTE", KNOWN | HARMLESS},
+	{"LDMXCSR", KNOWN | HARMLESS},
+	{"VLDMXCSR", KNOWN | HARMLESS},
+	{"STMXCSR", KNOWN},
+	{"VSTMXCSR", KNOWN},
+	{"MMX_EMMS", KNOWN | HARMLESS},
+	{"MMX_MASKMOV*", KNOWN | AT_RDI},
+	{"MMX_*", KNOWN},
+	{"MASKMOVDQU*", KNOWN | AT_RDI},
+	{"VMASKMOVDQU*", KNOWN | AT_RDI},
+	{"MOVDIRI*", KNOWN},
+	{"FXSAVE*", KNOWN},
+	{"XSAVE*", KNOWN},
+	{"FXRSTOR*", OPAQUE},
+	{"XRSTOR*", OPAQUE},
+	{"TRAP", KNOWN | STOPS | HARMLESS},
+	{"UD1*", KNOWN | STOPS | HARMLESS},
+	{"HLT", KNOWN | STOPS | HARMLESS},
+	{"INT3", KNOWN | STOPS | HARMLESS},
+	{"IRET*", STOPS},
+	{"UIRET", STOPS},
+	{"SYSRET*", STOPS},
+	{"SYSEXIT*", STOPS},
+	{"JMPABS64i", STOPS},
+	{"MOVSB", KNOWN | STRING | AT_RDI},
+	{"MOVSW", KNOWN | STRING | AT_RDI},
+	{"MOVSL", KNOWN | STRING | AT_RDI},
+	{"MOVSQ", KNOWN | STRING | AT_RDI},
+	{"STOS*", KNOWN | STRING | AT_RDI},
+	{"INSB", KNOWN | STRING | AT_RDI},
+	{"INSW", KNOWN | STRING | AT_RDI},
+	{"INSL", KNOWN | STRING | AT_RDI},
+	{"LODS*", KNOWN | STRING | HARMLESS},
+	{"SCAS*", KNOWN | STRING | HARMLESS},
+	{"CMPSB", KNOWN | STRING | HARMLESS},
+	{"CMPSW", KNOWN | STRING | HARMLESS},
+	{"CMPSL", KNOWN | STRING | HARMLESS},
+	{"CMPSQ", KNOWN | STRING | HARMLESS},
+	{"OUTS*", KNOWN | STRING | HARMLESS},
+	{"LOOP*", KNOWN | COUNTS},
+	{"PUSHFS64", KNOWN},
+	{"PUSHGS64", KNOWN},
+	{"POPFS64", KNOWN},
+	{"POPGS64", KNOWN},
+	{nullptr, 0},
 };
 
-static int find_move(StringRef name)
+static const trait a64_traits[] = {
+	{"DMB", KNOWN | FENCE},
+	{"DSB*", KNOWN | FENCE},
+	{"ISB", KNOWN | FENCE},
+	{"SB", KNOWN | FENCE},
+	{"TSB", KNOWN | FENCE},
+	{"CLREX", KNOWN | FENCE},
+	{"HINT", KNOWN | HARMLESS},
+	{"PRF*", KNOWN | HARMLESS},
+	{"RPRFM", KNOWN | HARMLESS},
+	{"WFET", KNOWN | HARMLESS},
+	{"WFIT", KNOWN | HARMLESS},
+	{"LDX*", KNOWN | HARMLESS},
+	{"LDAX*", KNOWN | HARMLESS},
+	{"LDAR*", KNOWN | HARMLESS},
+	{"LDLAR*", KNOWN | HARMLESS},
+	{"ST*", KNOWN},
+	{"MSR", KNOWN | HARMLESS},
+	{"MSRpstateImm1", KNOWN | HARMLESS},
+	{"MSRpstateImm4", KNOWN | HARMLESS},
+	{"AXFLAG", KNOWN | HARMLESS},
+	{"XAFLAG", KNOWN | HARMLESS},
+	{"CFINV", KNOWN | HARMLESS},
+	{"RMIF", KNOWN | HARMLESS},
+	{"SETF8", KNOWN | HARMLESS},
+	{"SETF16", KNOWN | HARMLESS},
+	{"BRK", KNOWN | STOPS | HARMLESS},
+	{"UDF", KNOWN | STOPS | HARMLESS},
+	{"HLT", KNOWN | STOPS | HARMLESS},
+	{"DRPS", STOPS},
+	{"ERET*", STOPS},
+	{nullptr, 0},
+};
+
+static bool fits(StringRef name, const char *pattern)
 {
-	for (size_t i = 0; i < sizeof(moves) / sizeof(*moves); i++)
-		if (name == moves[i].name)
+	size_t n = strlen(pattern);
+
+	if (pattern[n - 1] != '*')
+		return name == pattern;
+	return name.size() >= n - 1 && !memcmp(name.data(), pattern, n - 1);
+}
+
+static unsigned traits_of(const wdx_accesses &a, StringRef name)
+{
+	for (const trait *t = a.x86 ? x86_traits : a64_traits; t->pattern; t++)
+		if (fits(name, t->pattern))
+			return t->traits;
+	return 0;
+}
+
+/* LLVM 14 to 22 spell the lists of implicit definitions and of operands in two ways. */
+static mask implicit_writes(wdx_accesses &a, const MCInstrDesc &desc)
+{
+	mask writes = {};
+	bool x87 = false;
+	auto add = [&](MCPhysReg reg) {
+		writes.add(reg_of(a, reg).parts);
+		x87 |= reg_of(a, reg).x87;
+	};
+
+#if LLVM_VERSION_MAJOR >= 16
+	for (MCPhysReg reg : desc.implicit_defs())
+		add(reg);
+#else
+	for (const MCPhysReg *reg = desc.getImplicitDefs(); reg && *reg; reg++)
+		add(*reg);
+#endif
+	/* A stack of registers: MC names none of them.  Those of MMX share them. */
+	for (int i = 0; x87 && i < 16; i++)
+		writes.add(X87 + i);
+	return writes;
+}
+
+static const MCOperandInfo &operand_of(const MCInstrDesc &desc, unsigned i)
+{
+#if LLVM_VERSION_MAJOR >= 15
+	return desc.operands()[i];
+#else
+	return desc.OpInfo[i];
+#endif
+}
+
+static bool is_control(const MCInstrDesc &desc)
+{
+	return desc.isCall() || desc.isBranch() || desc.isReturn();
+}
+
+/* Where the address begins among the operands. */
+static int find_memory(const wdx_accesses &a, const MCInstrDesc &desc)
+{
+	for (unsigned i = 0; i < desc.getNumOperands(); i++) {
+		const MCOperandInfo &o = operand_of(desc, i);
+
+		if (a.x86 ? o.OperandType == MCOI::OPERAND_MEMORY
+			  : i >= desc.getNumDefs() && o.RegClass == a.base_class &&
+				    !is_control(desc) &&
+				    (desc.mayLoad() || desc.mayStore() ||
+				     desc.hasUnmodeledSideEffects()))
 			return (int)i;
+	}
 	return NONE;
 }
 
-static const plain_move *move_of(wdx_accesses &a, unsigned opcode)
+/* MC misses some stores of x86, those first of all that it has no pattern for, and aarch64's
+ * stores with an ordering. */
+static bool may_store(const wdx_accesses &a, const MCInstrDesc &desc, const opcode_info &op)
 {
-	int16_t &i = a.moves[opcode];
+	if (op.traits & (HARMLESS | FENCE) || desc.isCall())
+		return false;
+	if (desc.mayStore() || op.traits & AT_RDI)
+		return true;
+	if (desc.mayLoad() || is_control(desc) || op.memory < 0)
+		return false;
+	return a.x86 ? !op.memory : desc.hasUnmodeledSideEffects();
+}
 
-	if (i == UNASKED)
-		i = (int16_t)find_move(a.insns->getName(opcode));
-	return i == NONE ? nullptr : &moves[i];
+static opcode_info look_at(wdx_accesses &a, unsigned opcode)
+{
+	const MCInstrDesc &desc = a.insns->get(opcode);
+	StringRef name = a.insns->getName(opcode);
+	opcode_info op = {};
+
+	op.r = find_rule(a, name);
+	op.traits = traits_of(a, name);
+	op.memory = find_memory(a, desc);
+	op.stores = may_store(a, desc, op);
+	op.writes = implicit_writes(a, desc);
+	if (desc.hasUnmodeledSideEffects() && !desc.getNumDefs() && op.writes.none() &&
+	    !is_control(desc) && !(op.traits & KNOWN))
+		op.traits |= OPAQUE;
+	if (op.traits & (STRING | COUNTS))
+		op.writes.add(RCX);
+	if (op.traits & STRING) {
+		op.writes.add(RSI);
+		op.writes.add(RDI);
+	}
+	if (op.traits & OPAQUE)
+		op.writes.bits[0] = op.writes.bits[1] = ~UINT64_C(0);
+	return op;
+}
+
+static const opcode_info &opcode_of(wdx_accesses &a, unsigned opcode)
+{
+	int16_t &i = a.opcodes[opcode];
+
+	if (i == UNASKED) {
+		a.opcode_infos.push_back(look_at(a, opcode));
+		i = (int16_t)(a.opcode_infos.size() - 1);
+	}
+	return a.opcode_infos[(size_t)i];
 }
 
 /* --- the whole --- */
 
-/* Stack and frame pointers; pushes have no base. */
-static bool is_stack(const wdx_accesses &a, int base)
+static bool is_stack(const wdx_accesses &a, const wdx_access *out)
 {
-	return a.x86 ? base < 0 || base == 6 || base == 7 : base == 29 || base == 31;
-}
-
-static void describe(wdx_accesses &a, const MCInst &inst, wdx_access *out)
-{
-	const MCInstrDesc &desc = a.insns->get(inst.getOpcode());
-	const plain_move *m = nullptr;
-
-	out->leaves = desc.isCall() || desc.isBranch() || desc.isReturn() || desc.isTerminator();
-	out->writes = writes_of(a, inst, desc);
-	if (desc.mayLoad() || desc.mayStore())
-		m = move_of(a, inst.getOpcode());
-	out->load = m && !m->store;
-	out->store = m && m->store;
-	out->width = m ? m->width : 0;
 	if (a.x86)
-		x86_address(a, inst, desc, out);
-	else
-		aarch64_address(a, inst, out);
-	out->writes_memory = desc.mayStore() && !desc.isCall() && !is_stack(a, out->base);
-	if (out->load && inst.getOperand(0).isReg())
-		out->result = number_of(a, inst.getOperand(0).getReg());
-	if (out->result > 63)
-		out->result = -1;
+		return out->kind == WDX_DO_PUSH || out->base == RBP || out->base == RSP;
+	return out->base == FP || out->base == SP;
 }
 
-wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n)
+static void find_target(wdx_accesses &a, const MCInst &inst, uint32_t at, wdx_access *out,
+			bool *direct)
+{
+	uint64_t target;
+
+	*direct = a.analysis->evaluateBranch(inst, at, out->size, target);
+	if (*direct && target < UINT32_MAX)
+		out->target = (uint32_t)target;
+}
+
+static void describe_control(wdx_accesses &a, const MCInst &inst, const MCInstrDesc &desc,
+			     uint32_t at, wdx_access *out)
+{
+	bool direct = false;
+
+	out->call = desc.isCall();
+	if (desc.isCall() || desc.isBranch())
+		find_target(a, inst, at, out, &direct);
+	out->indirect = desc.isBranch() && !desc.isCall() && !desc.isReturn() && !direct;
+	out->falls = out->call || !(desc.isBarrier() || desc.isReturn());
+}
+
+static void describe_address(const decoded &d, const opcode_info &op, wdx_access *out)
+{
+	if (op.traits & AT_RDI) {
+		out->base = RDI;
+	} else if (op.memory >= 0 && d.a.x86) {
+		x86_address(d, (unsigned)op.memory, out);
+	} else if (op.memory >= 0) {
+		out->base = number_at(d, (unsigned)op.memory);
+		out->indexed = true; /* in a way that is not known, unless a form says it */
+	}
+}
+
+static void describe(wdx_accesses &a, const MCInst &inst, uint32_t at, wdx_access *out)
+{
+	static const rule no_rule = {nullptr, nullptr, 0, 0};
+	const MCInstrDesc &desc = a.insns->get(inst.getOpcode());
+	const opcode_info &op = opcode_of(a, inst.getOpcode());
+	const decoded d = {a, inst, op.r ? *op.r : no_rule, op.memory};
+	mask writes = op.writes;
+
+	for (unsigned i = 0; i < desc.getNumDefs() && i < inst.getNumOperands(); i++)
+		writes.add(reg_at(d, i).parts);
+	out->writes[0] = writes.bits[0];
+	out->writes[1] = writes.bits[1];
+	out->falls = true;
+	if (is_control(desc) || desc.isTerminator() || desc.isBarrier())
+		describe_control(a, inst, desc, at, out);
+	if (op.traits & STOPS)
+		out->falls = false;
+	out->leaves = is_control(desc) || desc.isTerminator();
+	out->store = op.stores;
+	describe_address(d, op, out);
+	if (op.r)
+		op.r->form(d, out);
+	out->writes_memory = (op.stores || op.traits & FENCE) && !is_stack(a, out);
+}
+
+wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
 {
 	wdx_access out = {};
 	uint64_t size = 0;
 	MCInst inst;
 
-	out.base = out.result = -1;
-	out.ok = a->dis->getInstruction(inst, size, ArrayRef<uint8_t>(p, n), 0, nulls()) ==
-			 MCDisassembler::Success &&
-		 size;
-	out.size = out.ok ? (uint32_t)size : a->align;
-	if (out.ok)
-		describe(*a, inst, &out);
+	out.base = out.src = out.result = -1;
+	out.target = UINT32_MAX;
+	try {
+		out.ok = a->dis->getInstruction(inst, size, ArrayRef<uint8_t>(p, n), at, nulls()) ==
+				 MCDisassembler::Success &&
+			 size;
+		out.size = out.ok ? (uint32_t)size : a->align;
+		if (out.ok)
+			describe(*a, inst, at, &out);
+	} catch (const std::bad_alloc &) {
+		out.ok = false;
+		out.size = a->align;
+	}
 	return out;
 }

@@ -15,26 +15,55 @@
 struct wdx_target;
 struct wdx_accesses; /* belongs to one thread; refers to no target */
 
+/* What an instruction does with values that can be followed.  Registers are DWARF numbers below
+ * 128, those of the whole register also for its parts; one that reads as zero has none.
+ *
+ * Stores other than WDX_DO_STORE put something unknown at the address, such as two registers or the
+ * result of a read-modify-write.  With `indexed`, or of width 0, they may write anywhere around it.
+ * WDX_DO_ADDR with `store` moves the base first: the bytes are at result's new value. */
+enum wdx_access_kind {
+	WDX_DO_OTHER, /* whatever it writes is new */
+	WDX_DO_COPY,  /* result = src, the low `width` bytes; what is above them becomes zero or is
+			 unspecified */
+	WDX_DO_CONST, /* result = imm, of `width` bytes */
+	WDX_DO_LOAD,  /* result = the `width` bytes at the address */
+	WDX_DO_STORE, /* the `width` bytes at the address = src, or imm when src is -1 */
+	WDX_DO_ADDR,  /* result = base + disp, all of it: lea, and additions of constants to a
+			 register of address size, such as to the stack pointer */
+	WDX_DO_PUSH,  /* stack pointer -= width; the bytes there = src (-1: unknown) */
+	WDX_DO_POP,   /* result = the bytes there; stack pointer += width */
+	WDX_DO_LEAVE, /* stack pointer = base + disp, frame pointer (result) = what it had pushed */
+};
+
 struct wdx_access {
 	uint32_t size; /* bytes to go on by, at least 1, also when ok is not set */
 	bool ok;       /* decodable */
 	bool leaves;   /* jump, call, return: the next instruction may not be the next executed */
+	bool call;     /* comes back behind itself */
+	bool falls;    /* the next instruction may be executed next: not a jump, return or trap */
+	bool indirect; /* jumps to where a register or memory says; not of calls and returns */
 	bool load;     /* from the address below; no read-modify-write, no arithmetic */
 	bool store;    /* to it; read-modify-write too */
 	bool writes_memory; /* any memory but the stack's: no push, no spill, no call */
 	bool indexed;	    /* a register that is not in disp is added to base */
-	int base;	 /* DWARF number of the address's base register; -1: none that is known */
-	int64_t disp;	 /* added to base */
-	unsigned width;	 /* bytes loaded or stored; 0: unknown */
-	int result;	 /* DWARF number of the register a load fills; -1: none below 64 */
-	uint64_t writes; /* bit n: the register of DWARF number n is written, in whole or in part */
+	uint8_t kind;	    /* enum wdx_access_kind */
+	uint32_t target;    /* of a direct jump: position like `at`; UINT32_MAX: none */
+	int base;	/* DWARF number of the address's base register; -1: none that is known */
+	int src;	/* of a copy, store or push; -1: none */
+	int64_t disp;	/* added to base */
+	int64_t imm;	/* of a constant, sign-extended or not as the instruction does */
+	unsigned width; /* bytes loaded, stored or copied; 0: unknown */
+	int result;	/* DWARF number of the register a load, copy... fills; -1: none */
+	uint64_t writes[2]; /* bit n: the register of DWARF number n is written, in whole or in part
+			     */
 };
 
 /* *out is NULL for an architecture other than these two. */
 struct wdx_error *wdx_accesses_create(struct wdx_accesses **out, const struct wdx_target *t);
 void wdx_accesses_destroy(struct wdx_accesses *a);
 
-/* The instruction at the n (> 0) bytes of p. */
-struct wdx_access wdx_target_mem_access(struct wdx_accesses *a, const uint8_t *p, size_t n);
+/* The instruction at the n (> 0) bytes of p, which stand at position `at` in the code. */
+struct wdx_access wdx_target_mem_access(struct wdx_accesses *a, const uint8_t *p, size_t n,
+					uint32_t at);
 
 #endif

@@ -17,14 +17,17 @@ enum {
 struct op {
 	const char *name;
 	char imm[5];
-	uint8_t flags;
+	uint8_t arity, flags;
 };
+
+#define NO_ARITY 0xff
 
 /* Page 0 for opcodes of one byte, then one for each prefix 0xfb to 0xff. */
 #define PAGE(opcode) ((opcode) >> 8 ? ((opcode) >> 8) - 0xfa : 0)
 
 static const struct op ops[6][256] = {
-#define OP(opcode, name, imm, flags) [PAGE(opcode)][(opcode) & 0xff] = {name, imm, flags},
+#define OP(opcode, name, imm, arity, flags)                                                        \
+	[PAGE(opcode)][(opcode) & 0xff] = {name, imm, arity, flags},
 #include "wasm/opcodes.def"
 #undef OP
 };
@@ -48,6 +51,17 @@ const char *wdx_insn_name(uint16_t opcode)
 	const struct op *op = find_op(opcode);
 
 	return op ? op->name : NULL;
+}
+
+bool wdx_insn_arity(uint16_t opcode, unsigned *operands, unsigned *results)
+{
+	const struct op *op = find_op(opcode);
+
+	if (!op || op->arity == NO_ARITY)
+		return false;
+	*operands = op->arity >> 4;
+	*results = op->arity & 15;
+	return true;
 }
 
 static bool is_prefix(uint8_t byte)
@@ -300,6 +314,15 @@ bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn)
 	}
 	it->at += insn->size;
 	return true;
+}
+
+void wdx_insn_at(const struct wdx_wasm *m, wdx_codepos pos, struct wdx_insn *insn)
+{
+	struct wdx_reader r;
+
+	reader_at(m, &r, m->data + m->code.v + pos.v, m->code_size - pos.v);
+	insn->pos = pos;
+	wdx_insn_decode(&r, insn);
 }
 
 void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, struct wdx_reader *r)

@@ -154,6 +154,7 @@ void wdx_wasm_deinit(struct wdx_wasm *m)
 	wdx_vec_free(&m->types);
 	wdx_vec_free(&m->funcs);
 	wdx_vec_free(&m->runs);
+	wdx_vec_free(&m->import_types);
 	wdx_vec_free(&m->memories);
 	wdx_vec_free(&m->globals);
 	free(m->kinds);
@@ -187,6 +188,14 @@ const struct wdx_wasm_func *wdx_wasm_func_at(const struct wdx_wasm *m, wdx_codep
 	if (lo == m->funcs.len || m->funcs.data[lo].start.v > pos.v)
 		return NULL; /* between two functions lies the size of the second */
 	return &m->funcs.data[lo];
+}
+
+const struct wdx_wasm_type *wdx_wasm_functype(const struct wdx_wasm *m, uint32_t func)
+{
+	if (func < m->nimported_funcs)
+		return &m->types.data[m->import_types.data[func]];
+	func -= m->nimported_funcs;
+	return func < m->funcs.len ? &m->types.data[m->funcs.data[func].type] : NULL;
 }
 
 uint8_t wdx_wasm_local_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f, uint32_t local)

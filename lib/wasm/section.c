@@ -190,15 +190,24 @@ static void read_tagtype(struct wdx_wasm *m, struct wdx_reader *r)
 	read_functype(m, r);
 }
 
+static struct wdx_error *import_function(struct wdx_wasm *m, struct wdx_reader *r)
+{
+	uint32_t *type = wdx_vec_push(&m->import_types);
+
+	if (!type)
+		return &wdx_nomem;
+	*type = read_functype(m, r);
+	m->nimported_funcs = (uint32_t)m->import_types.len;
+	return NULL;
+}
+
 static struct wdx_error *read_import(struct wdx_wasm *m, struct wdx_reader *r)
 {
 	skip_name(r);
 	skip_name(r);
 	switch (wdx_read_u8(r)) {
 	case 0:
-		read_functype(m, r);
-		m->nimported_funcs += !r->failed;
-		return NULL;
+		return import_function(m, r);
 	case 1:
 		read_tabletype(r);
 		return NULL;

@@ -90,6 +90,7 @@ struct wdx_wasm {
 	WDX_VEC(struct wdx_wasm_run) runs;
 	WDX_VEC(struct wdx_wasm_memory) memories;
 	WDX_VEC(struct wdx_wasm_global) globals;
+	WDX_VEC(uint32_t) import_types; /* of imported functions */
 	uint32_t nimported_funcs;
 	wdx_filepos code; /* of the code section's contents */
 	uint32_t code_size;
@@ -108,6 +109,9 @@ const struct wdx_wasm_section *wdx_wasm_custom(const struct wdx_wasm *m, const c
 
 /* The defined function whose body [start, end) holds pos, or NULL.  Binary search. */
 const struct wdx_wasm_func *wdx_wasm_func_at(const struct wdx_wasm *m, wdx_codepos pos);
+
+/* The type of a function by its index, imported ones counted; NULL: there is none. */
+const struct wdx_wasm_type *wdx_wasm_functype(const struct wdx_wasm *m, uint32_t func);
 
 /* The type of a local (parameters first), or 0 when the function has no such local. */
 uint8_t wdx_wasm_local_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
@@ -157,9 +161,16 @@ void wdx_insn_begin(struct wdx_insn_iter *it, const struct wdx_wasm *m,
 /* false at the end or on an error (it->err, owned by the caller: unknown opcode, broken LEB). */
 bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn);
 
+/* The instruction at a position where one starts. */
+void wdx_insn_at(const struct wdx_wasm *m, wdx_codepos pos, struct wdx_insn *insn);
+
 /* For br_table and try_table: a reader at what follows the count, that is at imm[0] + 1 labels (the
  * default last), or at imm[1] catch clauses (a byte: kind; tag unless kind > 1; label). */
 void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, struct wdx_reader *r);
+
+/* How many values the instruction takes from the operand stack and leaves there; false where types
+ * or labels tell (calls, branches, ends of blocks), and for GC and exceptions. */
+bool wdx_insn_arity(uint16_t opcode, unsigned *operands, unsigned *results);
 
 /* The spelled-out name of an opcode of wdx_insn ("i32.store"), or NULL. */
 const char *wdx_insn_name(uint16_t opcode);

@@ -31,7 +31,8 @@ enum mark {
 /* Whether a debugger may stop there for the position. */
 static bool is_in_turn(const struct wdx_interval *iv)
 {
-	return iv->wasm != UINT32_MAX && !(iv->flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY));
+	return iv->wasm != UINT32_MAX &&
+	       !(iv->flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY | WDX_IV_STALE));
 }
 
 /* The row in force at a wasm position: the last one at or before it, or the first.  Positions

@@ -9,7 +9,7 @@
 #include "native/native.h"
 #include "wdx.h"
 #include "wdx_pass.h"
-#include "xlat/code.h"
+#include "flow/code.h"
 #include "xlat/expr.h"
 #include "xlat/loss.h"
 

@@ -420,7 +420,7 @@ static const struct op {
 	uint16_t opcode;
 	const char *name, *imm;
 } ops[] = {
-#define OP(opcode, name, imm, flags) {opcode, name, imm},
+#define OP(opcode, name, imm, arity, flags) {opcode, name, imm},
 #include "wasm/opcodes.def"
 #undef OP
 };

@@ -4,18 +4,20 @@
  * the way from wasm ranges to native ones.
  *
  * An interval without a position of its own stands between two others; it belongs to a wasm range
- * only when both neighbours do.  An interval is displaced when the compiler moved it past an effect
- * (store, call, global write) or into another block's code: what its position claims is not the
- * state of the machine there.  Only what does not depend on that state holds over such intervals.
+ * only when both neighbours do, or when it only leads to the one behind it.  An interval is
+ * displaced when the compiler moved it past an effect (store, call, global write) or into another
+ * block's code: what its position claims is not the state of the machine there.  A stretch is code
+ * that runs through from its first interval to its last; each wasm block has its chief stretch, and
+ * what is elsewhere was moved.  Only what does not depend on that state holds over such intervals.
  * Slow paths out of line are not displaced as long as they lead to an effect or a trap.  It is
  * stale where a store before it, in its block, has no code: compilers drop stores that a later one
  * overwrites.
  */
-#ifndef WDX_XLAT_CODE_H
-#define WDX_XLAT_CODE_H
+#ifndef WDX_FLOW_CODE_H
+#define WDX_FLOW_CODE_H
 
+#include "base/ranges.h"
 #include "base/vec.h"
-#include "dwarf/decode.h"
 #include "map/map.h"
 #include "wasm/wasm.h"
 
@@ -25,6 +27,9 @@ enum wdx_interval_flags {
 	WDX_IV_PART = 4,   /* the first of its part */
 	WDX_IV_EFFECT = 8, /* the first in native order in which its instruction's effect happens */
 	WDX_IV_ASTRAY = 16, /* true, but out of the order of its stretch: no place to stop at */
+	WDX_IV_CUT = 32,    /* the first of its stretch */
+	WDX_IV_ASIDE = 64,  /* without position, and leads to the code behind it: it stands where
+			       that  was moved out of line */
 };
 
 struct wdx_interval {
@@ -40,13 +45,6 @@ struct wdx_code_run {
 	uint32_t first, n; /* intervals */
 	uint32_t lo, hi;   /* wasm positions, half-open */
 	uint32_t flags;
-};
-
-/* Code in a row that is of one basic block, a few strays aside. */
-struct wdx_stretch {
-	uint32_t first, end; /* intervals */
-	uint32_t block;
-	uint32_t weight; /* bytes of the block's code in it, the top bit: an effect of it happens */
 };
 
 struct wdx_code_func {
@@ -66,11 +64,10 @@ struct wdx_codeindex {
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
 	WDX_VEC(struct wdx_code_run) runs;
-	WDX_VEC(struct wdx_stretch) stretches; /* scratch: of one function */
-	WDX_VEC(uint32_t) chain;	       /* scratch */
-	uint32_t *by_wasm; /* numbers of a function's intervals by wasm position; at the same
-			      indices as its intervals, those without position last */
-	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */
+	WDX_VEC(uint32_t) chain; /* scratch */
+	uint32_t *by_wasm;	 /* numbers of a function's intervals by wasm position; at the same
+				    indices as its intervals, those without position last */
+	uint32_t *of_func;	 /* defined wasm function -> funcs, UINT32_MAX: no code */
 };
 
 /* The target may be NULL: then stores are found by their positions alone. */

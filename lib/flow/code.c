@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-#include "xlat/code.h"
+#include "flow/code.h"
 
 #include <string.h>
 
@@ -92,7 +92,7 @@ static bool writes_memory(const struct wdx_codeindex *c, const struct wdx_interv
 	struct wdx_access a;
 
 	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
-		a = wdx_target_mem_access(c->accesses, c->map->code + at, iv->hi - at);
+		a = wdx_target_mem_access(c->accesses, c->map->code + at, iv->hi - at, at);
 		if (a.ok && a.writes_memory)
 			return true;
 	}
@@ -112,7 +112,16 @@ static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_fun
 	return !c->accesses || writes_memory(c, iv) || has_return(c, f->map, iv);
 }
 
-enum { OP_BLOCK = 0x02, OP_LOOP = 0x03, OP_END = 0x0b };
+enum {
+	OP_BLOCK = 0x02,
+	OP_LOOP = 0x03,
+	OP_IF = 0x04,
+	OP_ELSE = 0x05,
+	OP_END = 0x0b,
+	OP_BR = 0x0c,
+	OP_BR_IF = 0x0d,
+	OP_BR_TABLE = 0x0e,
+};
 
 static uint8_t opcode_at(const struct wdx_codeindex *c, uint32_t wasm)
 {
@@ -143,33 +152,134 @@ static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_f
 	}
 }
 
-/* Within the intervals of one stretch: marks the strays, and those that an effect was moved across.
+/* Scratch of one function: arrays by wasm block, as large as the largest body; one by interval. */
+struct marking {
+	struct wdx_codeindex *c;
+	const struct wdx_code_func *f;
+	uint32_t *blocks; /* of each interval of the module */
+	uint32_t *chief;  /* the first interval of the block's chief stretch */
+	uint32_t *best;	  /* weight of the block's code there */
+	uint32_t *weight; /* in the stretch at hand */
+};
+
+/* ---- stretches --------------------------------------------------------------------------------
  */
-static void mark_stretch(struct wdx_codeindex *c, const uint32_t *blocks,
-			 const struct wdx_stretch *s)
+
+/* Whether control may leave the interval before its end. */
+static bool has_branch(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
-	struct wdx_interval *iv = c->intervals.data;
+	struct wdx_access a;
+
+	if (!c->accesses)
+		return iv->wasm != NONE;
+	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
+		a = wdx_target_mem_access(c->accesses, c->map->code + at, iv->hi - at, at);
+		if (a.ok && !a.call && (a.leaves || !a.falls))
+			return true;
+	}
+	return false;
+}
+
+/* A branch of the wasm code, or one the compiler added, ends a stretch; those inside of what one
+ * instruction became, to a slow path and back, do not. */
+static bool ends_stretch(const struct wdx_codeindex *c, const struct wdx_interval *iv)
+{
+	bool may = iv->wasm == NONE ? c->accesses != NULL
+				    : ends_block(c, iv->wasm) && opcode_at(c, iv->wasm) != OP_LOOP;
+
+	return may && has_branch(c, iv);
+}
+
+static void find_cuts(struct marking *m)
+{
+	struct wdx_interval *iv = m->c->intervals.data;
+
+	for (uint32_t i = m->f->first; i < m->f->first + m->f->n; i++)
+		if (i == m->f->first || iv[i].flags & WDX_IV_PART || ends_stretch(m->c, &iv[i - 1]))
+			iv[i].flags |= WDX_IV_CUT;
+}
+
+/* One past the last interval of the stretch that begins with i. */
+static uint32_t stretch_end(const struct marking *m, uint32_t i)
+{
+	uint32_t end = m->f->first + m->f->n;
+
+	for (i++; i < end && !(m->c->intervals.data[i].flags & WDX_IV_CUT); i++)
+		;
+	return i;
+}
+
+/* Bytes of the block's code, the top bit for what cannot be moved: an effect, or the branch. */
+static uint32_t weight_of(const struct wdx_codeindex *c, const struct wdx_interval *iv)
+{
+	bool fixed = iv->flags & WDX_IV_EFFECT || ends_block(c, iv->wasm);
+
+	return (iv->hi - iv->lo) | (fixed ? 1u << 31 : 0);
+}
+
+static uint32_t add_weights(uint32_t a, uint32_t b)
+{
+	return ((a | b) & 1u << 31) | ((a & 0x7fffffff) + (b & 0x7fffffff));
+}
+
+/* Where each block's chief stretch is: with what cannot be moved, or with most of its code. */
+static void weigh(struct marking *m, uint32_t first, uint32_t end)
+{
+	const struct wdx_interval *iv = m->c->intervals.data;
+
+	for (uint32_t i = first; i < end; i++)
+		if (iv[i].wasm != NONE)
+			m->weight[m->blocks[i]] = 0;
+	for (uint32_t i = first; i < end; i++)
+		if (iv[i].wasm != NONE)
+			m->weight[m->blocks[i]] =
+				add_weights(m->weight[m->blocks[i]], weight_of(m->c, &iv[i]));
+	for (uint32_t i = first; i < end; i++) {
+		uint32_t b = m->blocks[i];
+
+		if (iv[i].wasm == NONE || m->weight[b] <= m->best[b])
+			continue;
+		m->best[b] = m->weight[b];
+		m->chief[b] = first;
+	}
+}
+
+/* Within a stretch: marks what an effect was moved across. */
+static void mark_crossed(struct marking *m, uint32_t first, uint32_t end)
+{
+	struct wdx_interval *iv = m->c->intervals.data;
 	uint32_t done = 0, ahead = NONE;
 
-	for (uint32_t i = s->first; i < s->end; i++) {
-		if (iv[i].wasm == NONE)
+	for (uint32_t i = first; i < end; i++) {
+		if (iv[i].wasm == NONE || iv[i].flags & WDX_IV_DISPLACED)
 			continue;
-		if (blocks[i] != s->block) {
-			iv[i].flags |= WDX_IV_DISPLACED;
-			continue;
-		}
 		if (iv[i].wasm < done)
 			iv[i].flags |= WDX_IV_DISPLACED;
 		if (iv[i].flags & WDX_IV_EFFECT && iv[i].wasm > done)
 			done = iv[i].wasm;
 	}
-	for (uint32_t i = s->end; i-- > s->first;) {
-		if (iv[i].wasm == NONE || blocks[i] != s->block)
+	for (uint32_t i = end; i-- > first;) {
+		if (iv[i].wasm == NONE || iv[i].flags & WDX_IV_DISPLACED)
 			continue;
 		if (iv[i].wasm > ahead)
 			iv[i].flags |= WDX_IV_DISPLACED;
 		if (iv[i].flags & WDX_IV_EFFECT && iv[i].wasm < ahead)
 			ahead = iv[i].wasm;
+	}
+}
+
+/* What is not in its block's chief stretch was moved: ahead of its turn, such as out of a loop, or
+ * behind a branch.  But behind all other code, a slow path of an instruction that may trap or has
+ * an effect still shows the state before it. */
+static void mark_moved(struct marking *m, uint32_t first, uint32_t end, bool tail)
+{
+	struct wdx_interval *iv = m->c->intervals.data;
+
+	for (uint32_t i = first; i < end; i++) {
+		if (iv[i].wasm == NONE || m->chief[m->blocks[i]] == first)
+			continue;
+		if (!tail || !is_kind(m->c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
+			iv[i].flags |= WDX_IV_DISPLACED;
 	}
 }
 
@@ -180,11 +290,11 @@ static bool is_ordered(const struct wdx_interval *iv)
 }
 
 /* Whether the positions of the stretch ascend. */
-static bool ascends(const struct wdx_codeindex *c, const struct wdx_stretch *s)
+static bool ascends(const struct wdx_codeindex *c, uint32_t first, uint32_t end)
 {
 	uint32_t last = 0;
 
-	for (uint32_t i = s->first; i < s->end; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		const struct wdx_interval *iv = &c->intervals.data[i];
 
 		if (!is_ordered(iv))
@@ -216,12 +326,12 @@ static uint32_t chain_bound(const struct wdx_interval *iv, const uint32_t *ends,
 /* Pure instructions change places freely, and what they show stays true; but a debugger that stops
  * at each goes back and forth.  Marks those outside of the longest chain of ascending positions.
  * false: memory is out. */
-static bool mark_astray(struct wdx_codeindex *c, const struct wdx_stretch *s)
+static bool mark_astray(struct wdx_codeindex *c, uint32_t first, uint32_t end)
 {
-	struct wdx_interval *iv = c->intervals.data + s->first;
-	uint32_t n = s->end - s->first, len = 0, *ends, *before;
+	struct wdx_interval *iv = c->intervals.data + first;
+	uint32_t n = end - first, len = 0, *ends, *before;
 
-	if (ascends(c, s))
+	if (ascends(c, first, end))
 		return true;
 	c->chain.len = 0;
 	if (!wdx_vec_reserve(&c->chain, 2 * (size_t)n))
@@ -243,100 +353,53 @@ static bool mark_astray(struct wdx_codeindex *c, const struct wdx_stretch *s)
 	return true;
 }
 
-/* How many intervals of other blocks in a row still count as strays. */
-#define MAX_STRAYS 4
-
-/* The stretch that begins with interval i: one past its end is the last interval in i's block that
- * is reached over strays. */
-static struct wdx_stretch stretch_at(const struct wdx_codeindex *c, const uint32_t *blocks,
-				     uint32_t i, uint32_t end)
+/* What is between a later position and an earlier one leads to the latter: control does not fall
+ * backwards. */
+static void mark_aside(struct marking *m)
 {
-	const struct wdx_interval *iv = c->intervals.data;
-	struct wdx_stretch s = {.first = i, .end = i + 1, .block = blocks[i]};
+	struct wdx_interval *iv = m->c->intervals.data;
+	uint32_t next = NONE, pending = NONE; /* gaps from `pending` on wait for what is before */
 
-	for (uint32_t k = i; k < end && k < s.end + MAX_STRAYS; k++) {
-		if (k > i && iv[k].flags & WDX_IV_PART)
-			break;
-		if (iv[k].wasm == NONE || blocks[k] != s.block)
-			continue;
-		s.end = k + 1;
-		s.weight += iv[k].hi - iv[k].lo;
-		if (iv[k].flags & WDX_IV_EFFECT)
-			s.weight |= 1u << 31;
-	}
-	return s;
-}
-
-/* Splits the function's code into stretches; `main` is where each block has its chief one: with an
- * effect, or the longest.  false: memory is out. */
-static bool find_stretches(struct wdx_codeindex *c, const struct wdx_code_func *f,
-			   const uint32_t *blocks, uint32_t *main)
-{
-	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t end = f->first + f->n;
-
-	c->stretches.len = 0;
-	for (uint32_t i = f->first; i < end;) {
-		if (iv[i].wasm == NONE) {
-			i++;
-			continue;
+	for (uint32_t i = m->f->first + m->f->n; i-- > m->f->first;) {
+		if (is_ordered(&iv[i])) {
+			for (uint32_t k = i + 1; next != NONE && next < iv[i].wasm && k < pending;
+			     k++)
+				if (iv[k].wasm == NONE && !(iv[k].flags & WDX_IV_PART))
+					iv[k].flags |= WDX_IV_ASIDE;
+			next = iv[i].wasm;
+			pending = i;
 		}
-		struct wdx_stretch *s = wdx_vec_push(&c->stretches);
-
-		if (!s)
-			return false;
-		*s = stretch_at(c, blocks, i, end);
-		i = s->end;
-		if (main[s->block] == NONE || s->weight > c->stretches.data[main[s->block]].weight)
-			main[s->block] = (uint32_t)(s - c->stretches.data);
+		if (iv[i].flags & WDX_IV_PART)
+			next = NONE;
 	}
-	return true;
 }
 
-/* Whether all of it is of instructions that trap or have effects, so that it can be the slow path
- * of one. */
-static bool may_be_slow_path(const struct wdx_codeindex *c, const struct wdx_stretch *s)
+/* false: memory is out. */
+static bool mark_displaced(struct marking *m)
 {
-	const struct wdx_interval *iv = c->intervals.data;
+	const struct wdx_wasm_func *w = m->f->wasm;
+	uint32_t end = m->f->first + m->f->n, tail = m->f->first, next;
+	size_t n = (size_t)(w->end.v - w->start.v) + 1;
 
-	for (uint32_t i = s->first; i < s->end; i++)
-		if (iv[i].wasm != NONE && !is_kind(c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
-			return false;
-	return true;
-}
-
-/*
- * Machine code keeps a block's code together, so what little lies between two intervals of one
- * block is in that block, whatever its position says.  What lies elsewhere was moved: ahead of its
- * turn, such as out of a loop, which is displaced; or behind all other code, as a slow path.
- */
-static bool mark_displaced(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *blocks,
-			   uint32_t *main)
-{
-	uint32_t tail = 0; /* one past the last chief stretch */
-
-	number_blocks(c, f, blocks);
-	memset(main, 0xff, ((size_t)(f->wasm->end.v - f->wasm->start.v) + 1) * sizeof(*main));
-	if (!find_stretches(c, f, blocks, main))
-		return false;
-	for (uint32_t k = 0; k < c->stretches.len; k++) {
-		const struct wdx_stretch *s = &c->stretches.data[k];
-
-		mark_stretch(c, blocks, s);
-		if (main[s->block] == k)
-			tail = k + 1;
+	number_blocks(m->c, m->f, m->blocks);
+	memset(m->best, 0, n * sizeof(*m->best));
+	memset(m->chief, 0xff, n * sizeof(*m->chief));
+	find_cuts(m);
+	for (uint32_t i = m->f->first; i < end; i = next) {
+		next = stretch_end(m, i);
+		weigh(m, i, next);
 	}
-	for (uint32_t k = 0; k < c->stretches.len; k++) {
-		const struct wdx_stretch *s = &c->stretches.data[k];
-
-		if (main[s->block] == k || (k >= tail && may_be_slow_path(c, s)))
-			continue;
-		for (uint32_t i = s->first; i < s->end; i++)
-			c->intervals.data[i].flags |= WDX_IV_DISPLACED;
-	}
-	for (uint32_t k = 0; k < c->stretches.len; k++)
-		if (!mark_astray(c, &c->stretches.data[k]))
+	for (uint32_t b = 0; b < n; b++)
+		if (m->chief[b] != NONE && m->chief[b] >= tail)
+			tail = m->chief[b] + 1;
+	for (uint32_t i = m->f->first; i < end; i = next) {
+		next = stretch_end(m, i);
+		mark_moved(m, i, next, i >= tail);
+		mark_crossed(m, i, next);
+		if (!mark_astray(m->c, i, next))
 			return false;
+	}
+	mark_aside(m);
 	return true;
 }
 
@@ -387,13 +450,103 @@ static uint32_t next_store(const struct wdx_codeindex *c, uint32_t at, uint32_t 
 	return at;
 }
 
-/* The first instruction from `at` on that control may leave by; `end` is a place where it arrives.
+/* ---- dropped stores ---------------------------------------------------------------------------
  */
-static uint32_t next_branch(const struct wdx_codeindex *c, uint32_t at, uint32_t end)
+
+struct label {
+	bool joined; /* control comes to its end by another way than falling */
+	bool loop;
+};
+
+struct joins {
+	const struct wdx_codeindex *c;
+	WDX_VEC(struct label) labels;
+	uint8_t *at; /* by byte of the body: an `end` where ways come together */
+	uint32_t start;
+	bool nomem;
+};
+
+static void jump(struct joins *j, uint64_t depth)
 {
-	while (at < end && (!ends_block(c, at) || opcode_at(c, at) == OP_END))
-		at++;
-	return at;
+	if (depth < j->labels.len)
+		j->labels.data[j->labels.len - 1 - depth].joined = true;
+}
+
+static void jump_table(struct joins *j, const struct wdx_insn *insn)
+{
+	struct wdx_reader r;
+
+	wdx_insn_labels(j->c->module, insn, &r);
+	for (uint64_t i = 0; i <= insn->imm[0] && !r.failed; i++)
+		jump(j, wdx_read_uleb(&r, 32));
+}
+
+static void open_label(struct joins *j, uint8_t opcode)
+{
+	struct label *l = wdx_vec_push(&j->labels);
+
+	if (l)
+		*l = (struct label){.joined = opcode == OP_IF, .loop = opcode == OP_LOOP};
+	j->nomem |= !l;
+}
+
+static void join_control(struct joins *j, uint32_t pos)
+{
+	uint8_t opcode = opcode_at(j->c, pos);
+	struct wdx_insn insn;
+
+	switch (opcode) {
+	case OP_BR:
+	case OP_BR_IF:
+		wdx_insn_at(j->c->module, (wdx_codepos){pos}, &insn);
+		return jump(j, insn.imm[0]);
+	case OP_BR_TABLE:
+		wdx_insn_at(j->c->module, (wdx_codepos){pos}, &insn);
+		return jump_table(j, &insn);
+	case OP_END:
+		if (!j->labels.len)
+			return;
+		j->labels.len--;
+		j->at[pos - j->start] =
+			!j->labels.data[j->labels.len].loop && j->labels.data[j->labels.len].joined;
+		return;
+	case OP_ELSE:
+		return;
+	}
+	/* what else is control opens a label, or jumps out of the function */
+	wdx_insn_at(j->c->module, (wdx_codepos){pos}, &insn);
+	if (opcode <= OP_IF || insn.opcode == 0x06 || insn.opcode == 0x1f)
+		open_label(j, opcode);
+}
+
+/* Finds the labels that branches lead to; those that nothing jumps to end no block of the
+ * compiler's. */
+static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
+{
+	j->labels.len = 0;
+	j->start = f->start.v;
+	memset(j->at, 0, f->end.v - f->start.v + 1);
+	for (uint32_t pos = f->code.v; pos < f->end.v && !j->nomem; pos++)
+		if (is_kind(j->c, pos, WDX_INSN_CONTROL) && opcode_at(j->c, pos) > 0x01)
+			join_control(j, pos);
+}
+
+/* How far memory may lack the store at `at`, which was dropped: up to the store that made it
+ * needless, which comes before ways of control part or meet, and before any call, since that could
+ * see it. */
+static uint32_t stale_until(const struct joins *j, uint32_t at, uint32_t end)
+{
+	uint32_t last = 0;
+
+	for (at++; at < end; at++) {
+		if (is_kind(j->c, at, WDX_INSN_CALL))
+			break;
+		if (ends_block(j->c, at) && (opcode_at(j->c, at) != OP_END || j->at[at - j->start]))
+			break;
+		if (is_kind(j->c, at, WDX_INSN_MEMWRITE))
+			last = at;
+	}
+	return last ? last : at;
 }
 
 /* Whether one of the intervals by_wasm[k...] that have the position is where the effect happens. */
@@ -405,12 +558,12 @@ static bool happens(const struct wdx_codeindex *c, uint32_t k, uint32_t last, ui
 	return false;
 }
 
-/* A store that has no code was dropped because another one in its block makes it needless: until
- * the block ends memory may lack it.  (A label that nothing jumps to ends no block of the
- * compiler's.) */
-static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
+/* A store that has no code was dropped because another one makes it needless. */
+static void mark_stale(struct joins *j, const struct wdx_code_func *f)
 {
+	const struct wdx_codeindex *c = j->c;
 	uint32_t end = f->wasm->end.v, k = f->first, last = f->first + f->n;
+	bool joined = false;
 
 	for (uint32_t at = next_store(c, f->wasm->code.v, end); at < end;
 	     at = next_store(c, at + 1, end)) {
@@ -418,7 +571,10 @@ static void mark_stale(struct wdx_codeindex *c, const struct wdx_code_func *f)
 			k++;
 		if (happens(c, k, last, at))
 			continue;
-		uint32_t stop = next_branch(c, at, end);
+		if (!joined)
+			find_joins(j, f->wasm);
+		joined = true;
+		uint32_t stop = stale_until(j, at, end);
 
 		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop; i++)
 			c->intervals.data[c->by_wasm[i]].flags |= WDX_IV_STALE;
@@ -508,23 +664,33 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 {
 	struct wdx_code_func *f;
 	size_t n = c->intervals.len;
-	uint32_t *counts = malloc(((size_t)longest_body(c->module) + 1) * sizeof(*counts));
-	uint32_t *blocks = malloc((n + 1) * sizeof(*blocks));
+	size_t body = (size_t)longest_body(c->module) + 1;
+	uint32_t *scratch = malloc(3 * body * sizeof(*scratch));
+	struct marking m = {.c = c, .chief = scratch, .blocks = malloc((n + 1) * sizeof(n))};
+	struct joins j = {.c = c, .at = malloc(body)};
 	bool ok;
 
 	c->by_wasm = malloc((n + 1) * sizeof(*c->by_wasm));
-	ok = counts && blocks && c->by_wasm;
+	ok = scratch && m.blocks && c->by_wasm && j.at;
+	if (ok) {
+		m.best = scratch + body;
+		m.weight = scratch + 2 * body;
+	}
 	wdx_vec_each (f, &c->funcs) {
 		if (ok && f->wasm) {
-			sort_by_wasm(c, f, counts);
+			m.f = f;
+			sort_by_wasm(c, f, scratch);
 			mark_effects(c, f);
-			ok = mark_displaced(c, f, blocks, counts);
-			mark_stale(c, f);
+			ok = mark_displaced(&m);
+			mark_stale(&j, f);
+			ok = ok && !j.nomem;
 		}
 		ok = ok && add_runs(c, f);
 	}
-	free(counts);
-	free(blocks);
+	wdx_vec_free(&j.labels);
+	free(j.at);
+	free(scratch);
+	free(m.blocks);
 	return ok ? NULL : &wdx_nomem;
 }
 
@@ -560,7 +726,6 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	wdx_vec_free(&c->intervals);
 	wdx_vec_free(&c->funcs);
 	wdx_vec_free(&c->runs);
-	wdx_vec_free(&c->stretches);
 	wdx_vec_free(&c->chain);
 	wdx_accesses_destroy(c->accesses);
 	free(c->by_wasm);
@@ -726,6 +891,10 @@ static bool map_few(const struct wdx_codeindex *c, const struct wdx_code_func *f
 
 		if (iv[i].flags & avoid)
 			continue;
+		if (i > f->first && iv[i - 1].flags & WDX_IV_ASIDE &&
+		    !(iv[i].flags & WDX_IV_PART) &&
+		    !add_range(out, mark, iv[i - 1].lo, iv[i - 1].hi))
+			return false;
 		if (!add_range(out, mark, iv[i].lo, iv[i].hi))
 			return false;
 		if (k + 1 < b - a && numbers[k + 1] == i + 2 && gap < end && iv[gap].wasm == NONE &&
@@ -751,8 +920,10 @@ bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 		first = 0;
 		n = 1;
 		if (run->lo == NONE) {
-			if (!before || iv[run->first].flags & WDX_IV_PART || run + 1 == end ||
-			    !starts_in(c, run + 1, lo, hi, avoid))
+			bool aside = iv[run->first].flags & WDX_IV_ASIDE;
+
+			if ((!before && !aside) || iv[run->first].flags & WDX_IV_PART ||
+			    run + 1 == end || !starts_in(c, run + 1, lo, hi, avoid))
 				n = 0;
 		} else if (meets(run, lo, hi, avoid)) {
 			cut_run(c, run, lo, hi, &first, &n);

@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * One walk over the body keeps what every local and every slot of the operand stack holds, and a
+ * log of the changes.  Where a label is, the locals that have changed since it was opened are
+ * looked up in the log as they were at each branch to it; a loop's label comes first, so there
+ * every local that the loop sets gets a merge of its own, whose inputs are filled in as its
+ * branches are met.
+ */
+#include "flow/values.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+#define NONE UINT32_MAX
+
+enum {
+	OP_UNREACHABLE = 0x00,
+	OP_BLOCK = 0x02,
+	OP_LOOP = 0x03,
+	OP_IF = 0x04,
+	OP_ELSE = 0x05,
+	OP_END = 0x0b,
+	OP_BR = 0x0c,
+	OP_BR_IF = 0x0d,
+	OP_BR_TABLE = 0x0e,
+	OP_RETURN = 0x0f,
+	OP_CALL = 0x10,
+	OP_CALL_INDIRECT = 0x11,
+	OP_DROP = 0x1a,
+	OP_GET = 0x20,
+	OP_SET = 0x21,
+	OP_TEE = 0x22,
+	OP_I32_CONST = 0x41,
+	OP_I64_CONST = 0x42,
+	OP_F32_CONST = 0x43,
+	OP_F64_CONST = 0x44,
+};
+
+/* Locals compared at labels, all in all: a function that needs more is left alone. */
+enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
+
+struct arrival { /* control comes to a label */
+	uint32_t from;
+	uint32_t time; /* changes made before */
+};
+
+struct label {
+	uint8_t opcode;
+	bool dead;	 /* what follows in it is not reached */
+	bool born_dead;	 /* the whole block is not */
+	uint32_t height; /* of the stack below its parameters */
+	uint32_t results, branch_arity;
+	uint32_t arrivals;  /* the first of them, in work.arrivals */
+	uint32_t first_phi; /* of a loop, in work.phis */
+	uint32_t opened;    /* changes made before */
+	uint32_t pos;
+};
+
+struct loop_phi {
+	uint32_t local, value;
+};
+
+struct change {
+	uint32_t local;
+	uint32_t before; /* the local's change before this one */
+	struct wdx_segment s;
+};
+
+struct set {
+	uint32_t pos, local;
+};
+
+struct loop_input { /* sorted into the phis at the end */
+	uint32_t value;
+	struct wdx_value_input in;
+};
+
+struct wdx_values_work {
+	const struct wdx_wasm *m;
+	const struct wdx_wasm_func *f;
+	struct wdx_values *v;
+	WDX_VEC(uint32_t) stack;
+	WDX_VEC(uint32_t) open; /* find_sets(): labels, 1 + number of a loop */
+	WDX_VEC(struct label) labels;
+	WDX_VEC(struct arrival) arrivals; /* of open labels, in the order of the labels */
+	WDX_VEC(struct loop_phi) phis;
+	WDX_VEC(struct loop_input) loop_inputs;
+	WDX_VEC(struct change) changes;
+	WDX_VEC(struct set) sets;
+	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
+	uint32_t *locals, *last; /* by local: its value, its last change */
+	uint32_t next_loop;
+	uint64_t budget;
+	bool unknown, nomem;
+};
+
+/* ---- building blocks --------------------------------------------------------------------------
+ */
+
+static uint32_t add_value(struct wdx_values_work *w, struct wdx_value value)
+{
+	struct wdx_value *slot = wdx_vec_push(&w->v->values);
+
+	if (!slot) {
+		w->nomem = true;
+		return 0;
+	}
+	*slot = value;
+	return (uint32_t)w->v->values.len - 1;
+}
+
+/* Constants of one function are few: the last ones are looked through. */
+static uint32_t add_const(struct wdx_values_work *w, uint8_t type, uint64_t bits)
+{
+	const struct wdx_value *v = w->v->values.data;
+	size_t n = w->v->values.len;
+
+	for (size_t i = n; i > 1 && i + 64 > n; i--)
+		if (v[i - 1].kind == WDX_VALUE_CONST && v[i - 1].type == type &&
+		    v[i - 1].bits == bits)
+			return (uint32_t)i - 1;
+	return add_value(w,
+			 (struct wdx_value){.kind = WDX_VALUE_CONST, .type = type, .bits = bits});
+}
+
+static void push(struct wdx_values_work *w, uint32_t value)
+{
+	uint32_t *slot = w->stack.len < MAX_STACK ? wdx_vec_push(&w->stack) : NULL;
+
+	if (slot)
+		*slot = value;
+	else
+		w->unknown = true;
+}
+
+static struct label *top(struct wdx_values_work *w)
+{
+	return &w->labels.data[w->labels.len - 1];
+}
+
+/* Below a block's own values there is nothing to take; in dead code anything may be. */
+static uint32_t pop(struct wdx_values_work *w)
+{
+	if (w->stack.len <= top(w)->height) {
+		w->unknown |= !top(w)->dead;
+		return 0;
+	}
+	return w->stack.data[--w->stack.len];
+}
+
+static uint32_t fresh(struct wdx_values_work *w, uint32_t pos)
+{
+	return add_value(w, (struct wdx_value){.kind = WDX_VALUE_INSN, .pos = pos});
+}
+
+static void set_local(struct wdx_values_work *w, uint32_t local, uint32_t value, uint32_t from)
+{
+	struct change *c;
+
+	if (w->locals[local] == value)
+		return;
+	w->locals[local] = value;
+	c = wdx_vec_push(&w->changes);
+	if (!c) {
+		w->nomem = true;
+		return;
+	}
+	*c = (struct change){local, w->last[local], {from, value}};
+	w->last[local] = (uint32_t)w->changes.len - 1;
+}
+
+static void spend(struct wdx_values_work *w, uint64_t n)
+{
+	w->unknown |= w->budget < n;
+	w->budget -= w->unknown ? 0 : n;
+}
+
+/* ---- labels -----------------------------------------------------------------------------------
+ */
+
+static void block_arity(const struct wdx_values_work *w, int64_t type, uint32_t *params,
+			uint32_t *results)
+{
+	*params = *results = 0;
+	if (type >= 0 && (uint64_t)type < w->m->types.len) {
+		*params = w->m->types.data[type].nparams;
+		*results = w->m->types.data[type].nresults;
+	} else if ((type & 0x7f) != 0x40) {
+		*results = 1;
+	}
+}
+
+static bool sets_in(const struct wdx_values_work *w, uint32_t from, uint32_t *first)
+{
+	uint32_t lo = 0, hi = (uint32_t)w->sets.len;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (w->sets.data[mid].pos < from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*first = lo;
+	return lo < w->sets.len;
+}
+
+static void loop_input(struct wdx_values_work *w, uint32_t phi, uint32_t from, uint32_t value)
+{
+	struct loop_input *in = wdx_vec_push(&w->loop_inputs);
+
+	if (in)
+		*in = (struct loop_input){phi, {from, value}};
+	else
+		w->nomem = true;
+}
+
+static bool is_phi_of(const struct wdx_values_work *w, uint32_t value, uint32_t pos, uint32_t local)
+{
+	const struct wdx_value *v = &w->v->values.data[value];
+
+	return v->kind == WDX_VALUE_PHI && v->pos == pos && v->arg == local;
+}
+
+/* Every local that is set between the loop's begin and its end becomes a merge. */
+static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
+{
+	uint32_t end = w->ends.data[w->next_loop++], i;
+
+	for (sets_in(w, l->pos, &i); i < w->sets.len && w->sets.data[i].pos < end; i++) {
+		uint32_t local = w->sets.data[i].local, before = w->locals[local], phi;
+		struct loop_phi *slot;
+
+		spend(w, 1);
+		if (w->unknown)
+			return;
+		if (is_phi_of(w, before, l->pos, local))
+			continue;
+		phi = add_value(
+			w, (struct wdx_value){.kind = WDX_VALUE_PHI, .pos = l->pos, .arg = local});
+		slot = wdx_vec_push(&w->phis);
+		if (!slot) {
+			w->nomem = true;
+			return;
+		}
+		*slot = (struct loop_phi){local, phi};
+		loop_input(w, phi, l->pos, before);
+		set_local(w, local, phi, next);
+	}
+}
+
+static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	uint32_t params, results;
+	bool dead = top(w)->dead;
+	struct label *l;
+
+	block_arity(w, (int64_t)insn->imm[0], &params, &results);
+	if (insn->opcode == OP_IF)
+		pop(w);
+	for (uint32_t i = 0; i < params; i++) /* merged anew: parameters are rare */
+		pop(w);
+	l = wdx_vec_push(&w->labels);
+	if (!l) {
+		w->nomem = true;
+		return;
+	}
+	*l = (struct label){.opcode = (uint8_t)insn->opcode,
+			    .dead = dead,
+			    .born_dead = dead,
+			    .height = (uint32_t)w->stack.len,
+			    .results = results,
+			    .branch_arity = insn->opcode == OP_LOOP ? params : results,
+			    .arrivals = (uint32_t)w->arrivals.len,
+			    .first_phi = (uint32_t)w->phis.len,
+			    .opened = (uint32_t)w->changes.len,
+			    .pos = insn->pos.v};
+	for (uint32_t i = 0; i < params; i++)
+		push(w, fresh(w, insn->pos.v));
+	if (insn->opcode == OP_LOOP)
+		open_loop(w, l, insn->pos.v + insn->size);
+}
+
+/* Control goes from `from` to the label that many levels up. */
+static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
+{
+	struct arrival *a;
+	struct label *l;
+	size_t i, at;
+
+	if (top(w)->dead)
+		return;
+	if (depth >= w->labels.len) {
+		w->unknown = true;
+		return;
+	}
+	i = w->labels.len - 1 - depth;
+	l = &w->labels.data[i];
+	if (l->opcode == OP_LOOP) {
+		size_t end = i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len;
+
+		for (size_t k = l->first_phi; k < end; k++)
+			loop_input(w, w->phis.data[k].value, from,
+				   w->locals[w->phis.data[k].local]);
+		spend(w, end - l->first_phi);
+		return;
+	}
+	if (!i) /* the function's own: nothing comes behind it */
+		return;
+	/* behind the label's others, before those of labels inside it */
+	at = i + 1 < w->labels.len ? w->labels.data[i + 1].arrivals : w->arrivals.len;
+	spend(w, w->arrivals.len - at);
+	if (w->unknown || !wdx_vec_reserve(&w->arrivals, 1)) {
+		w->nomem |= !w->unknown;
+		return;
+	}
+	w->arrivals.len++;
+	a = w->arrivals.data + at;
+	memmove(a + 1, a, (w->arrivals.len - 1 - at) * sizeof(*a));
+	*a = (struct arrival){from, (uint32_t)w->changes.len};
+	for (size_t k = i + 1; k < w->labels.len; k++)
+		w->labels.data[k].arrivals++;
+}
+
+/* The value of the local at that time; *change is one of its changes at that time or later, and
+ * goes back to the last one before it. */
+static uint32_t value_then(const struct wdx_values_work *w, uint32_t time, uint32_t *change)
+{
+	while (*change != NONE && *change >= time)
+		*change = w->changes.data[*change].before;
+	return *change == NONE ? 0 : w->changes.data[*change].s.value;
+}
+
+/* What the local holds where the n arrivals meet at pos. */
+static uint32_t meet(struct wdx_values_work *w, const struct arrival *a, size_t n, uint32_t pos,
+		     uint32_t local)
+{
+	uint32_t first = (uint32_t)w->v->inputs.len, change = w->last[local];
+	struct wdx_value_input *in;
+	bool differ = false;
+
+	if (!wdx_vec_reserve(&w->v->inputs, n)) {
+		w->nomem = true;
+		return 0;
+	}
+	in = w->v->inputs.data + first;
+	for (size_t i = n; i--;) {
+		in[i] = (struct wdx_value_input){a[i].from, value_then(w, a[i].time, &change)};
+		differ |= in[i].value != in[n - 1].value;
+	}
+	if (!differ)
+		return in[0].value;
+	w->v->inputs.len += n;
+	return add_value(w, (struct wdx_value){.kind = WDX_VALUE_PHI,
+					       .pos = pos,
+					       .arg = local,
+					       .first = first,
+					       .n = (uint32_t)n});
+}
+
+/* Whether this is the last of the local's changes since the label was opened. */
+static bool is_last_change(const struct wdx_values_work *w, size_t i)
+{
+	return w->last[w->changes.data[i].local] == i;
+}
+
+/* What the locals hold behind the label at pos: from there on, at `next`. */
+static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t pos, uint32_t next)
+{
+	const struct arrival *a = w->arrivals.data + l->arrivals;
+	size_t n = w->arrivals.len - l->arrivals, end = w->changes.len;
+
+	for (size_t i = l->opened; n && i < end && !w->nomem && !w->unknown; i++) {
+		uint32_t local = w->changes.data[i].local;
+
+		spend(w, 1);
+		if (!is_last_change(w, i))
+			continue;
+		spend(w, n);
+		set_local(w, local, meet(w, a, n, pos, local), next);
+	}
+}
+
+static void leave_stack(struct wdx_values_work *w, const struct label *l, uint32_t pos)
+{
+	w->stack.len = l->height;
+	for (uint32_t i = 0; i < l->results; i++)
+		push(w, fresh(w, pos));
+}
+
+static void close_label(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	struct label l = *top(w);
+	uint32_t one = 0;
+
+	if (l.opcode == OP_LOOP) { /* only falling out of it leads behind it */
+		if (l.results && w->stack.len > l.height)
+			one = w->stack.data[w->stack.len - 1];
+		w->phis.len = l.first_phi;
+		w->labels.len--;
+		leave_stack(w, &l, insn->pos.v);
+		if (one && l.results == 1)
+			w->stack.data[w->stack.len - 1] = one;
+		top(w)->dead |= l.dead;
+		return;
+	}
+	if (!l.dead)
+		branch(w, 0, insn->pos.v);
+	if (l.opcode == OP_IF && !l.born_dead) { /* without else: the condition leads here too */
+		struct arrival *a = wdx_vec_push(&w->arrivals);
+
+		if (!a) {
+			w->nomem = true;
+			return;
+		}
+		memmove(w->arrivals.data + l.arrivals + 1, w->arrivals.data + l.arrivals,
+			(w->arrivals.len - 1 - l.arrivals) * sizeof(*a));
+		w->arrivals.data[l.arrivals] = (struct arrival){l.pos, l.opened};
+	}
+	bool reached = w->arrivals.len > l.arrivals;
+
+	arrive(w, &l, insn->pos.v, insn->pos.v + insn->size);
+	w->arrivals.len = l.arrivals;
+	w->labels.len--;
+	leave_stack(w, &l, insn->pos.v);
+	if (w->labels.len)
+		top(w)->dead = !reached;
+}
+
+static void open_else(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	struct label *l = top(w);
+	uint32_t next = insn->pos.v + insn->size;
+
+	if (l->opcode != OP_IF) {
+		w->unknown = true;
+		return;
+	}
+	if (!l->dead)
+		branch(w, 0, insn->pos.v);
+	l = top(w);
+	l->opcode = OP_ELSE;
+	l->dead = l->born_dead;
+	w->stack.len = l->height;
+	for (size_t i = l->opened, end = w->changes.len; i < end && !w->unknown; i++) {
+		uint32_t local = w->changes.data[i].local, change = w->last[local];
+
+		spend(w, 1);
+		if (is_last_change(w, i))
+			set_local(w, local, value_then(w, l->opened, &change), next);
+	}
+}
+
+/* ---- instructions -----------------------------------------------------------------------------
+ */
+
+static void call(struct wdx_values_work *w, const struct wdx_wasm_type *t, uint32_t pos)
+{
+	if (!t) {
+		w->unknown = true;
+		return;
+	}
+	for (uint32_t i = 0; i < t->nparams; i++)
+		pop(w);
+	for (uint32_t i = 0; i < t->nresults; i++)
+		push(w, fresh(w, pos));
+}
+
+static void branch_table(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	struct wdx_reader r;
+
+	pop(w);
+	wdx_insn_labels(w->m, insn, &r);
+	for (uint64_t i = 0; i <= insn->imm[0] && !r.failed && !w->unknown; i++)
+		branch(w, wdx_read_uleb(&r, 32), insn->pos.v);
+	top(w)->dead = true;
+}
+
+static void generic(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	unsigned operands, results;
+
+	if (!wdx_insn_arity(insn->opcode, &operands, &results)) {
+		w->unknown = true;
+		return;
+	}
+	while (operands--)
+		pop(w);
+	while (results--)
+		push(w, fresh(w, insn->pos.v));
+}
+
+static void local(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	uint32_t i = (uint32_t)insn->imm[0], value;
+
+	if (insn->imm[0] >= w->v->nlocals) {
+		w->unknown = true;
+		return;
+	}
+	if (insn->opcode == OP_GET) {
+		push(w, w->locals[i]);
+		return;
+	}
+	value = pop(w);
+	if (!top(w)->dead)
+		set_local(w, i, value, insn->pos.v + insn->size);
+	if (insn->opcode == OP_TEE)
+		push(w, value);
+}
+
+static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	static const uint8_t const_types[] = {WDX_I32, WDX_I64, WDX_F32, WDX_F64};
+
+	switch (insn->opcode) {
+	case OP_BLOCK:
+	case OP_LOOP:
+	case OP_IF:
+		return open_label(w, insn);
+	case OP_ELSE:
+		return open_else(w, insn);
+	case OP_END:
+		return close_label(w, insn);
+	case OP_BR_IF:
+		pop(w);
+		return branch(w, insn->imm[0], insn->pos.v);
+	case OP_BR:
+		branch(w, insn->imm[0], insn->pos.v);
+		top(w)->dead = true;
+		return;
+	case OP_BR_TABLE:
+		return branch_table(w, insn);
+	case OP_RETURN:
+	case OP_UNREACHABLE:
+		top(w)->dead = true;
+		return;
+	case OP_CALL:
+		return call(w, wdx_wasm_functype(w->m, (uint32_t)insn->imm[0]), insn->pos.v);
+	case OP_CALL_INDIRECT:
+		pop(w);
+		return call(w,
+			    insn->imm[0] < w->m->types.len ? &w->m->types.data[insn->imm[0]] : NULL,
+			    insn->pos.v);
+	case OP_GET:
+	case OP_SET:
+	case OP_TEE:
+		return local(w, insn);
+	case OP_I32_CONST:
+	case OP_I64_CONST:
+	case OP_F32_CONST:
+	case OP_F64_CONST:
+		return push(w,
+			    add_const(w, const_types[insn->opcode - OP_I32_CONST], insn->imm[0]));
+	}
+	generic(w, insn);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+/* Where locals are set and where loops end. */
+static void find_sets(struct wdx_values_work *w)
+{
+	struct wdx_insn_iter it;
+	struct wdx_insn insn;
+	uint32_t loops = 0;
+
+	w->sets.len = w->ends.len = w->open.len = 0;
+	wdx_insn_begin(&it, w->m, w->f);
+	while (wdx_insn_next(&it, &insn) && !w->nomem) {
+		uint32_t *open;
+		struct set *s;
+
+		if (insn.opcode == OP_SET || insn.opcode == OP_TEE) {
+			s = wdx_vec_push(&w->sets);
+			if (s)
+				*s = (struct set){insn.pos.v, (uint32_t)insn.imm[0]};
+			w->nomem |= !s;
+			w->unknown |= insn.imm[0] >= w->v->nlocals;
+		} else if (insn.opcode == OP_BLOCK || insn.opcode == OP_LOOP ||
+			   insn.opcode == OP_IF) {
+			open = wdx_vec_push(&w->open);
+			if (open)
+				*open = insn.opcode == OP_LOOP ? ++loops : 0;
+			w->nomem |= !open;
+			if (insn.opcode == OP_LOOP) {
+				open = wdx_vec_push(&w->ends);
+				w->nomem |= !open;
+			}
+		} else if (insn.opcode == OP_END && w->open.len) {
+			uint32_t loop = w->open.data[--w->open.len];
+
+			if (loop && !w->nomem)
+				w->ends.data[loop - 1] = insn.pos.v;
+		}
+	}
+	w->unknown |= w->open.len != 0;
+	wdx_error_destroy(it.err);
+}
+
+static void begin(struct wdx_values_work *w)
+{
+	const struct wdx_wasm_type *t = &w->m->types.data[w->f->type];
+	uint32_t start = w->f->start.v;
+	struct label *l = wdx_vec_push(&w->labels);
+
+	if (!l) {
+		w->nomem = true;
+		return;
+	}
+	*l = (struct label){.opcode = OP_BLOCK, .results = t->nresults};
+	memset(w->locals, 0xff, w->v->nlocals * sizeof(*w->locals));
+	memset(w->last, 0xff, w->v->nlocals * sizeof(*w->last));
+	add_value(w, (struct wdx_value){.kind = WDX_VALUE_UNKNOWN});
+	for (uint32_t i = 0; i < w->v->nlocals && !w->nomem; i++) {
+		uint8_t type = wdx_wasm_local_type(w->m, w->f, i);
+		bool number = type >= WDX_F64 && type <= WDX_I32;
+
+		set_local(w, i,
+			  i < t->nparams ? add_value(w, (struct wdx_value){.kind = WDX_VALUE_PARAM,
+									   .arg = i})
+			  : number	 ? add_const(w, type, 0)
+					 : 0,
+			  start);
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const struct loop_input *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->in.from < y->in.from ? -1 : x->in.from > y->in.from;
+}
+
+static void file_loop_inputs(struct wdx_values_work *w)
+{
+	if (!wdx_vec_reserve(&w->v->inputs, w->loop_inputs.len)) {
+		w->nomem = true;
+		return;
+	}
+	if (w->loop_inputs.len)
+		qsort(w->loop_inputs.data, w->loop_inputs.len, sizeof(*w->loop_inputs.data),
+		      by_value);
+	for (size_t i = 0; i < w->loop_inputs.len; i++) {
+		const struct loop_input *in = &w->loop_inputs.data[i];
+		struct wdx_value *phi = &w->v->values.data[in->value];
+
+		if (!phi->n)
+			phi->first = (uint32_t)w->v->inputs.len;
+		phi->n++;
+		w->v->inputs.data[w->v->inputs.len++] = in->in;
+	}
+}
+
+/* Changes come in the order of positions; they are dealt out to the locals.  Of several at one
+ * position the last counts. */
+static void file_segments(struct wdx_values_work *w)
+{
+	struct wdx_values *v = w->v;
+	uint32_t n = v->nlocals;
+	const struct change *c;
+
+	v->first = realloc(v->first, ((size_t)n + 2) * sizeof(*v->first));
+	v->segments.len = 0;
+	if (!v->first || !wdx_vec_reserve(&v->segments, w->changes.len)) {
+		w->nomem = true;
+		return;
+	}
+	memset(v->first, 0, ((size_t)n + 2) * sizeof(*v->first));
+	wdx_vec_each (c, &w->changes)
+		v->first[c->local + 2]++;
+	for (uint32_t i = 2; i <= n; i++)
+		v->first[i] += v->first[i - 1];
+	wdx_vec_each (c, &w->changes)
+		v->segments.data[v->first[c->local + 1]++] = c->s;
+	v->segments.len = w->changes.len;
+}
+
+static void reset(struct wdx_values_work *w)
+{
+	w->v->values.len = w->v->inputs.len = 0;
+	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
+	w->loop_inputs.len = w->changes.len = 0;
+	w->next_loop = 0;
+	w->budget = MAX_COMPARED;
+	w->unknown = w->nomem = false;
+}
+
+static void walk(struct wdx_values_work *w)
+{
+	struct wdx_insn_iter it;
+	struct wdx_insn insn;
+
+	find_sets(w);
+	if (!w->unknown && !w->nomem)
+		begin(w);
+	wdx_insn_begin(&it, w->m, w->f);
+	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn))
+		step(w, &insn);
+	wdx_error_destroy(it.err);
+	if (!w->unknown && !w->nomem)
+		file_loop_inputs(w);
+	if (!w->unknown && !w->nomem)
+		file_segments(w);
+}
+
+struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
+				const struct wdx_wasm_func *f, bool *known)
+{
+	struct wdx_values_work *w = v->work ? v->work : calloc(1, sizeof(*w));
+
+	if (!w)
+		return &wdx_nomem;
+	v->work = w;
+	v->nlocals = f->nlocals;
+	w->m = m;
+	w->f = f;
+	w->v = v;
+	reset(w);
+	*known = false;
+	if (f->nlocals > MAX_STACK) /* more than engines take */
+		return NULL;
+	free(w->locals);
+	free(w->last);
+	w->locals = malloc(((size_t)f->nlocals + 1) * sizeof(*w->locals));
+	w->last = malloc(((size_t)f->nlocals + 1) * sizeof(*w->last));
+	if (!w->locals || !w->last)
+		return &wdx_nomem;
+	walk(w);
+	*known = !w->unknown;
+	return w->nomem ? &wdx_nomem : NULL;
+}
+
+void wdx_values_deinit(struct wdx_values *v)
+{
+	struct wdx_values_work *w = v->work;
+
+	wdx_vec_free(&v->values);
+	wdx_vec_free(&v->inputs);
+	wdx_vec_free(&v->segments);
+	free(v->first);
+	if (w) {
+		wdx_vec_free(&w->stack);
+		wdx_vec_free(&w->open);
+		wdx_vec_free(&w->labels);
+		wdx_vec_free(&w->arrivals);
+		wdx_vec_free(&w->phis);
+		wdx_vec_free(&w->loop_inputs);
+		wdx_vec_free(&w->changes);
+		wdx_vec_free(&w->sets);
+		wdx_vec_free(&w->ends);
+		free(w->locals);
+		free(w->last);
+	}
+	free(w);
+	memset(v, 0, sizeof(*v));
+}
+
+uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos)
+{
+	uint32_t lo = v->first[local], hi = v->first[local + 1];
+
+	while (lo < hi) { /* the first segment behind pos */
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (v->segments.data[mid].pos <= pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo == v->first[local] ? 0 : v->segments.data[lo - 1].value;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * The values of a wasm function: which definition each local holds at each instruction.
+ *
+ * A definition is a parameter, a constant, the result of an instruction, or the merge of several at
+ * a label (a phi).  Copies by local.get, local.set and local.tee are resolved away, and equal
+ * constants are one definition.  Positions are offsets in the code section.
+ */
+#ifndef WDX_FLOW_VALUES_H
+#define WDX_FLOW_VALUES_H
+
+#include "base/vec.h"
+#include "wasm/wasm.h"
+
+enum wdx_value_kind {
+	WDX_VALUE_UNKNOWN,
+	WDX_VALUE_PARAM, /* arg: index of the local */
+	WDX_VALUE_CONST, /* type, bits */
+	WDX_VALUE_INSN,	 /* pos: of the instruction */
+	WDX_VALUE_PHI,	 /* pos: of the label; arg: the local; inputs */
+};
+
+struct wdx_value {
+	uint8_t kind, type;
+	uint32_t pos, arg;
+	uint64_t bits;
+	uint32_t first, n; /* of a phi: inputs */
+};
+
+struct wdx_value_input {
+	uint32_t from; /* the control instruction by which control comes: a branch, `else`, `if`, or
+			  the `loop` or `end` it falls into */
+	uint32_t value; /* what the local holds then */
+};
+
+/* A local holds `value` before the instruction at `pos` and those that follow in the body, up to
+ * the next segment of the same local. */
+struct wdx_segment {
+	uint32_t pos, value;
+};
+
+struct wdx_values {
+	WDX_VEC(struct wdx_value) values; /* [0] is unknown */
+	WDX_VEC(struct wdx_value_input) inputs;
+	WDX_VEC(struct wdx_segment) segments; /* local after local, by position */
+	uint32_t *first;		      /* of each local, nlocals + 1 */
+	uint32_t nlocals;
+	struct wdx_values_work *work; /* kept between functions */
+};
+
+/* Computes them for one function; what v held before is forgotten.  *known is false for a function
+ * with instructions whose effect on the stack is not known here, or too large to be worth it. */
+struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
+				const struct wdx_wasm_func *f, bool *known);
+void wdx_values_deinit(struct wdx_values *v);
+
+/* What the local holds before the instruction at pos. */
+uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos);
+
+#endif

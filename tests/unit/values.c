@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* Definitions of locals in wasm functions made up here. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "flow/values.h"
+#include "tap.h"
+
+/* A module with one function (param i32) (result i32) of two i32 locals, and that body. */
+static void module(struct wdx_buf *b, const uint8_t *body, size_t n)
+{
+	static const uint8_t head[] = {0,    'a', 's',	'm', 1,	   0, 0, 0, 1, 6, 1,
+				       0x60, 1,	  0x7f, 1,   0x7f, 3, 2, 1, 0, 10};
+
+	wdx_buf_bytes(b, head, sizeof(head));
+	wdx_buf_uleb(b, n + 5);
+	wdx_buf_u8(b, 1);
+	wdx_buf_uleb(b, n + 3);
+	wdx_buf_bytes(b, (const uint8_t[]){1, 2, 0x7f}, 3);
+	wdx_buf_bytes(b, body, n);
+}
+
+struct expectation {
+	uint32_t offset; /* of an instruction in the body */
+	uint32_t local;
+	unsigned kind;
+	uint64_t what; /* offset in the body of an instruction or label; bits of a constant */
+};
+
+static void check(const char *what, const uint8_t *body, size_t n, const struct expectation *e,
+		  size_t ne)
+{
+	struct wdx_buf b = {0};
+	struct wdx_values v = {0};
+	struct wdx_wasm m;
+	bool known;
+
+	module(&b, body, n);
+	struct wdx_error *err = wdx_wasm_init(&m, b.data, b.len);
+
+	if (!ok(!err, "%s: a module", what)) {
+		printf("# %s\n", wdx_error_message(err));
+		wdx_error_destroy(err);
+		wdx_buf_deinit(&b);
+		return;
+	}
+	err = wdx_values_of(&v, &m, &m.funcs.data[0], &known);
+	ok(!err && known, "%s: known", what);
+	for (size_t i = 0; known && i < ne; i++) {
+		uint32_t code = m.funcs.data[0].code.v;
+		const struct wdx_value *got =
+			&v.values.data[wdx_value_at(&v, e[i].local, code + e[i].offset)];
+		uint64_t is = got->kind == WDX_VALUE_CONST   ? got->bits
+			      : got->kind == WDX_VALUE_PARAM ? got->arg
+							     : got->pos - code;
+
+		if (!ok(got->kind == e[i].kind && (is == e[i].what || !got->kind),
+			"%s: local %u at %u", what, e[i].local, e[i].offset))
+			printf("# kind %u, %llu\n", got->kind, (unsigned long long)is);
+	}
+	wdx_values_deinit(&v);
+	wdx_wasm_deinit(&m);
+	wdx_buf_deinit(&b);
+}
+
+#define CODE(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+#define EXPECT(...)                                                                                \
+	(const struct expectation[]){__VA_ARGS__},                                                 \
+		sizeof((const struct expectation[]){__VA_ARGS__}) / sizeof(struct expectation)
+
+int main(void)
+{
+	/* 0 get 0; 2 const 5; 4 add; 5 tee 1; 7 set 2; 9 get 1; 11 end */
+	check("straight", CODE(0x20, 0, 0x41, 5, 0x6a, 0x22, 1, 0x21, 2, 0x20, 1, 0x0b),
+	      EXPECT({0, 0, WDX_VALUE_PARAM, 0}, {0, 1, WDX_VALUE_CONST, 0},
+		     {5, 1, WDX_VALUE_CONST, 0}, {7, 1, WDX_VALUE_INSN, 4},
+		     {7, 2, WDX_VALUE_CONST, 0}, {9, 2, WDX_VALUE_INSN, 4}));
+	/* 0 get 0; 2 if; 4 const 7; 6 set 1; 8 else; 9 const 9; 11 set 1; 13 end; 14 get 1; 16 end
+	 */
+	check("if else",
+	      CODE(0x20, 0, 0x04, 0x40, 0x41, 7, 0x21, 1, 0x05, 0x41, 9, 0x21, 1, 0x0b, 0x20, 1,
+		   0x0b),
+	      EXPECT({8, 1, WDX_VALUE_CONST, 7}, {9, 1, WDX_VALUE_CONST, 0},
+		     {13, 1, WDX_VALUE_CONST, 9}, {14, 1, WDX_VALUE_PHI, 13},
+		     {14, 2, WDX_VALUE_CONST, 0}));
+	/* 0 get 0; 2 if; 4 const 7; 6 set 1; 8 end; 9 get 1; 11 end */
+	check("if", CODE(0x20, 0, 0x04, 0x40, 0x41, 7, 0x21, 1, 0x0b, 0x20, 1, 0x0b),
+	      EXPECT({8, 1, WDX_VALUE_CONST, 7}, {9, 1, WDX_VALUE_PHI, 8}));
+	/* 0 loop; 2 get 1; 4 const 1; 6 add; 7 set 1; 9 get 0; 11 br_if 0; 13 end; 14 get 1; 16 end
+	 */
+	check("loop",
+	      CODE(0x03, 0x40, 0x20, 1, 0x41, 1, 0x6a, 0x21, 1, 0x20, 0, 0x0d, 0, 0x0b, 0x20, 1,
+		   0x0b),
+	      EXPECT({2, 1, WDX_VALUE_PHI, 0}, {2, 0, WDX_VALUE_PARAM, 0},
+		     {9, 1, WDX_VALUE_INSN, 6}, {14, 1, WDX_VALUE_INSN, 6},
+		     {2, 2, WDX_VALUE_CONST, 0}));
+	/* 0 block; 2 const 3; 4 set 1; 6 br 0; 8 const 4; 10 set 1; 12 end; 13 get 1; 15 end */
+	check("dead code",
+	      CODE(0x02, 0x40, 0x41, 3, 0x21, 1, 0x0c, 0, 0x41, 4, 0x21, 1, 0x0b, 0x20, 1, 0x0b),
+	      EXPECT({6, 1, WDX_VALUE_CONST, 3}, {13, 1, WDX_VALUE_CONST, 3}));
+	/* 0 block; 2 block; 4 const 1; 6 set 1; 8 get 0; 10 br_if 1; 12 const 2; 14 set 1; 16 end;
+	 * 17 get 0; 19 set 2; 21 end; 22 get 1; 24 end */
+	check("two labels",
+	      CODE(0x02, 0x40, 0x02, 0x40, 0x41, 1, 0x21, 1, 0x20, 0, 0x0d, 1, 0x41, 2, 0x21, 1,
+		   0x0b, 0x20, 0, 0x21, 2, 0x0b, 0x20, 1, 0x0b),
+	      EXPECT({12, 1, WDX_VALUE_CONST, 1}, {17, 1, WDX_VALUE_CONST, 2},
+		     {21, 2, WDX_VALUE_PARAM, 0}, {22, 1, WDX_VALUE_PHI, 21},
+		     {22, 2, WDX_VALUE_PHI, 21}));
+	/* 0 block; 2 block; 4 get 0; 6 br_table 1: 0 / 1; 10 end; 11 const 8; 13 set 1; 15 end;
+	 * 16 get 1; 18 end */
+	check("table",
+	      CODE(0x02, 0x40, 0x02, 0x40, 0x20, 0, 0x0e, 1, 0, 1, 0x0b, 0x41, 8, 0x21, 1, 0x0b,
+		   0x20, 1, 0x0b),
+	      EXPECT({11, 1, WDX_VALUE_CONST, 0}, {15, 1, WDX_VALUE_CONST, 8},
+		     {16, 1, WDX_VALUE_PHI, 15}));
+	return done();
+}
