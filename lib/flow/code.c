@@ -92,7 +92,8 @@ static bool writes_memory(const struct wdx_codeindex *c, const struct wdx_interv
 	struct wdx_access a;
 
 	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
-		a = wdx_target_mem_access(c->accesses, c->map->code + at, iv->hi - at, at);
+		a = wdx_target_mem_access(c->accesses, c->map->code + at,
+					  (size_t)(c->map->code_size - at), at);
 		if (a.ok && a.writes_memory)
 			return true;
 	}
@@ -173,7 +174,8 @@ static bool has_branch(const struct wdx_codeindex *c, const struct wdx_interval 
 	if (!c->accesses)
 		return iv->wasm != NONE;
 	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
-		a = wdx_target_mem_access(c->accesses, c->map->code + at, iv->hi - at, at);
+		a = wdx_target_mem_access(c->accesses, c->map->code + at,
+					  (size_t)(c->map->code_size - at), at);
 		if (a.ok && !a.call && (a.leaves || !a.falls))
 			return true;
 	}

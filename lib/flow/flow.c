@@ -13,7 +13,7 @@
 #define CONTEXT (UINT32_MAX - 1)
 
 /* How far merges of merges are looked through. */
-enum { MAX_DEPTH = 3 };
+enum { MAX_DEPTH = 2 };
 
 struct probe { /* a claim, looked at where its first state is */
 	uint32_t at;
@@ -687,7 +687,7 @@ static void update(struct flow *x, struct open *open, const struct wdx_minsn *i)
 		return;
 	}
 	for (uint32_t k = 0; k < 2; k++)
-		for (uint64_t bits = i->a.writes[k]; bits; bits &= bits - 1) {
+		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1) {
 			uint32_t reg = 64 * k + (uint32_t)__builtin_ctzll(bits);
 
 			if (reg < x->m.nregs)
@@ -735,15 +735,7 @@ static int by_value(const void *a, const void *b)
 	return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-static int by_user(const void *a, const void *b)
-{
-	const struct user *x = a, *y = b;
-
-	if (x->local != y->local)
-		return x->local < y->local ? -1 : 1;
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
-}
-
+/* Local after local, by position. */
 static void find_users(struct flow *x)
 {
 	x->users.len = 0;
@@ -761,8 +753,6 @@ static void find_users(struct flow *x)
 				x->nomem |= s->value && s->pos < hi;
 		}
 	}
-	if (x->users.len)
-		qsort(x->users.data, x->users.len, sizeof(*x->users.data), by_user);
 }
 
 /* ---- the outcome ------------------------------------------------------------------------------
@@ -914,8 +904,12 @@ static void put_found(struct flow *x, struct wdx_map_entity *e)
 {
 	uint32_t at = 0;
 
-	if (x->found.len)
+	for (size_t i = 1; i < x->found.len; i++) {
+		if (by_worth(&x->found.data[i - 1], &x->found.data[i]) <= 0)
+			continue;
 		qsort(x->found.data, x->found.len, sizeof(*x->found.data), by_worth);
+		break;
+	}
 	for (size_t i = 0; i < x->found.len; i++) {
 		const struct found *f = &x->found.data[i];
 		uint32_t lo = f->lo > at ? f->lo : at, hi = f->hi;

@@ -23,7 +23,7 @@ struct wdx_machine_work {
 	WDX_VEC(struct wdx_minsn) found;
 	WDX_VEC(struct table_entry) tables; /* by at */
 	uint32_t *slots;		    /* hash of values: index, 0 is free */
-	size_t nslots, room;		    /* in use; allocated */
+	size_t nslots, room, hashed;	    /* in use; allocated; values in it */
 	struct wdx_held *state, *meeting;
 	uint8_t *dirty;	       /* by block */
 	uint64_t clobbered[2]; /* by calls: a bit for each register */
@@ -347,6 +347,7 @@ static bool clear_hash(struct wdx_machine_work *w, size_t n)
 		w->room = w->slots ? n : 0;
 	}
 	w->nslots = w->slots ? n : 0;
+	w->hashed = 0;
 	if (w->slots)
 		memset(w->slots, 0, n * sizeof(*w->slots));
 	return w->slots;
@@ -357,15 +358,18 @@ static bool grow_hash(struct wdx_machine *m)
 	struct wdx_machine_work *w = m->work;
 	size_t n = w->nslots ? w->nslots : 256;
 
-	while (n < 2 * m->values.len + 2)
-		n *= 2;
-	if (n == w->nslots)
+	if (2 * w->hashed + 2 < n && w->nslots)
 		return true;
+	if (w->nslots)
+		n *= 2;
 	if (!clear_hash(w, n))
 		return false;
 	for (size_t i = 1; i < m->values.len; i++) {
 		size_t at = hash_value(&m->values.data[i], n - 1);
 
+		if (m->values.data[i].kind == WDX_MV_INSN)
+			continue;
+		w->hashed++;
 		while (w->slots[at])
 			at = (at + 1) & (n - 1);
 		w->slots[at] = (uint32_t)i;
@@ -392,8 +396,38 @@ static uint32_t value_of(struct wdx_machine *m, struct wdx_mvalue v)
 		return 0;
 	}
 	*slot = v;
+	w->hashed++;
 	w->slots[at] = (uint32_t)m->values.len - 1;
 	return w->slots[at];
+}
+
+/* Gives each instruction the values it computes.  Of what a call leaves in registers that it takes
+ * only the first may be results. */
+static void number_results(struct wdx_machine *m)
+{
+	struct wdx_minsn *i;
+
+	wdx_vec_each (i, &m->insns) {
+		i->values = (uint32_t)m->values.len;
+		for (uint32_t k = 0; k < 2; k++) {
+			uint64_t bits = i->a.writes[k];
+
+			if (i->a.call)
+				bits |= m->work->clobbered[k];
+			i->writes[k] = bits;
+			for (; bits; bits &= bits - 1) {
+				uint32_t reg = 64 * k + (uint32_t)__builtin_ctzll(bits);
+				struct wdx_mvalue *v = wdx_vec_push(&m->values);
+
+				if (!v) {
+					m->work->nomem = true;
+					return;
+				}
+				*v = (struct wdx_mvalue){
+					.kind = WDX_MV_INSN, .at = i->at, .reg = (uint16_t)reg};
+			}
+		}
+	}
 }
 
 static void reset_values(struct wdx_machine *m)
@@ -518,35 +552,23 @@ static bool is_written(const struct wdx_access *a, uint32_t reg)
 	return a->writes[reg / 64] >> (reg % 64) & 1;
 }
 
-static struct wdx_held computed(struct wdx_machine *m, uint32_t at, uint32_t reg)
-{
-	uint32_t v = value_of(
-		m, (struct wdx_mvalue){.kind = WDX_MV_INSN, .at = at, .reg = (uint16_t)reg});
-
-	return (struct wdx_held){v, 16};
-}
-
-static void write_reg(struct wdx_machine *m, const struct wdx_minsn *i, struct wdx_held *state,
-		      struct wdx_held res, uint32_t reg)
-{
-	if (reg >= m->nregs)
-		return;
-	if ((int)reg == i->a.result && res.width)
-		state[reg] = res;
-	else if ((int)reg != m->work->sp)
-		renew(m, state, reg, computed(m, i->at, reg));
-}
-
+/* Each register written gets its value, one after the other. */
 static void write_regs(struct wdx_machine *m, const struct wdx_minsn *i, struct wdx_held *state,
 		       struct wdx_held res)
 {
-	for (uint32_t k = 0; k < 2; k++) {
-		uint64_t bits = i->a.writes[k];
+	uint32_t value = i->values;
 
-		if (i->a.call)
-			bits |= m->work->clobbered[k];
-		for (; bits; bits &= bits - 1)
-			write_reg(m, i, state, res, 64 * k + (uint32_t)__builtin_ctzll(bits));
+	for (uint32_t k = 0; k < 2; k++) {
+		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1, value++) {
+			uint32_t reg = 64 * k + (uint32_t)__builtin_ctzll(bits);
+
+			if (reg >= m->nregs)
+				continue;
+			if ((int)reg == i->a.result && res.width)
+				state[reg] = res;
+			else if ((int)reg != m->work->sp)
+				renew(m, state, reg, (struct wdx_held){value, 16});
+		}
 	}
 }
 
@@ -840,6 +862,8 @@ struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *w
 		find_preds(m);
 	if (!w->unknown && !w->nomem)
 		find_slots(m);
+	if (!w->unknown && !w->nomem)
+		number_results(m);
 	if (w->unknown || w->nomem || m->blocks.len * m->nplaces > MAX_STATE)
 		return w->nomem ? &wdx_nomem : NULL;
 	if (!alloc_states(m))
@@ -867,7 +891,8 @@ struct wdx_error *wdx_machine_init(struct wdx_machine *m, const struct wdx_map *
 	if (!m->work)
 		return &wdx_nomem;
 	m->work->sp = wdx_target_stack_pointer(target);
-	memset(m->work->clobbered, 0xff, sizeof(m->work->clobbered));
+	for (uint32_t r = 0; r < m->nregs; r++)
+		m->work->clobbered[r / 64] |= 1ULL << r % 64;
 	for (size_t i = 0; i < map->preserved.len; i++)
 		if (map->preserved.data[i] < m->nregs)
 			m->work->clobbered[map->preserved.data[i] / 64] &=

@@ -40,7 +40,9 @@ struct wdx_held { /* what a place holds: the low `width` bytes of a value */
 
 struct wdx_minsn {
 	uint32_t at;
-	uint32_t pops; /* a call: bytes of arguments that the callee takes off the stack */
+	uint32_t pops;	    /* a call: bytes of arguments that the callee takes off the stack */
+	uint32_t values;    /* the first of those it computes: one for each register in `writes` */
+	uint64_t writes[2]; /* registers that hold something new behind it */
 	struct wdx_access a;
 };
 

@@ -98,6 +98,12 @@ struct opcode_info {
 };
 } // namespace
 
+/* An instruction decoded before: machine code repeats itself, and LLVM takes long. */
+struct remembered {
+	uint8_t bytes[16];
+	wdx_access access; /* size 0: none */
+};
+
 struct wdx_accesses {
 	bool x86;
 	unsigned align;
@@ -113,6 +119,7 @@ struct wdx_accesses {
 	std::vector<reg_info> reg_infos;
 	std::vector<int16_t> opcodes; /* by opcode: index in opcode_infos, or UNASKED */
 	std::vector<opcode_info> opcode_infos;
+	std::vector<remembered> memory; /* by the first bytes; see remember() */
 };
 
 namespace
@@ -1029,7 +1036,28 @@ static void describe(wdx_accesses &a, const MCInst &inst, uint32_t at, wdx_acces
 	out->writes_memory = (op.stores || op.traits & FENCE) && !is_stack(a, out);
 }
 
-wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
+/* No instruction of these machines is the beginning of another, so its bytes say all of it, but for
+ * where it jumps to.  Two entries for each hash of the first four bytes. */
+enum { MEMORY = 4096 };
+
+static remembered *remember(wdx_accesses &a, const uint8_t *p, size_t n)
+{
+	uint32_t first;
+
+	if (n < sizeof(a.memory[0].bytes))
+		return nullptr;
+	if (a.memory.empty())
+		a.memory.resize(2 * MEMORY);
+	memcpy(&first, p, 4);
+	return &a.memory[2 * ((first * 0x9e3779b1u) >> 20)];
+}
+
+static bool is_that(const remembered &r, const uint8_t *p)
+{
+	return r.access.size && !memcmp(r.bytes, p, r.access.size);
+}
+
+static wdx_access decode(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
 {
 	wdx_access out = {};
 	uint64_t size = 0;
@@ -1048,5 +1076,30 @@ wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, ui
 		out.ok = false;
 		out.size = a->align;
 	}
+	return out;
+}
+
+wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
+{
+	remembered *r;
+
+	try {
+		r = remember(*a, p, n);
+	} catch (const std::bad_alloc &) {
+		r = nullptr;
+	}
+	if (r && is_that(r[0], p))
+		return r[0].access;
+	if (r && is_that(r[1], p)) {
+		std::swap(r[0], r[1]);
+		return r[0].access;
+	}
+	wdx_access out = decode(a, p, n, at);
+
+	if (!r || !out.ok || out.target != UINT32_MAX || out.size > sizeof(r->bytes))
+		return out;
+	r[1] = r[0];
+	memcpy(r[0].bytes, p, sizeof(r->bytes));
+	r[0].access = out;
 	return out;
 }
