@@ -211,20 +211,23 @@ static uint32_t stretch_end(const struct marking *m, uint32_t i)
 	return i;
 }
 
-/* Bytes of the block's code, the top bit for what cannot be moved: an effect, or the branch. */
+/* In the weight of code: there is something that cannot be moved, an effect or the branch. */
+#define FIXED (1u << 31)
+
+/* Bytes of code, and FIXED. */
 static uint32_t weight_of(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
 	bool fixed = iv->flags & WDX_IV_EFFECT || ends_block(c, iv->wasm);
 
-	return (iv->hi - iv->lo) | (fixed ? 1u << 31 : 0);
+	return (iv->hi - iv->lo) | (fixed ? FIXED : 0);
 }
 
 static uint32_t add_weights(uint32_t a, uint32_t b)
 {
-	return ((a | b) & 1u << 31) | ((a & 0x7fffffff) + (b & 0x7fffffff));
+	return ((a | b) & FIXED) | ((a & ~FIXED) + (b & ~FIXED));
 }
 
-/* Where each block's chief stretch is: with what cannot be moved, or with most of its code. */
+/* Of each block in the stretch the weight of its code there. */
 static void weigh(struct marking *m, uint32_t first, uint32_t end)
 {
 	const struct wdx_interval *iv = m->c->intervals.data;
@@ -236,14 +239,37 @@ static void weigh(struct marking *m, uint32_t first, uint32_t end)
 		if (iv[i].wasm != NONE)
 			m->weight[m->blocks[i]] =
 				add_weights(m->weight[m->blocks[i]], weight_of(m->c, &iv[i]));
+}
+
+/* Where each block's chief stretch is: with what cannot be moved, or with most of its code. */
+static void find_chiefs(struct marking *m, uint32_t first, uint32_t end)
+{
+	weigh(m, first, end);
 	for (uint32_t i = first; i < end; i++) {
 		uint32_t b = m->blocks[i];
 
-		if (iv[i].wasm == NONE || m->weight[b] <= m->best[b])
+		if (m->c->intervals.data[i].wasm == NONE || m->weight[b] <= m->best[b])
 			continue;
 		m->best[b] = m->weight[b];
 		m->chief[b] = first;
 	}
+}
+
+/* Whether the block's code in the stretch that was weighed last is where it belongs: a block that a
+ * compiler's own branches cut up has several places that hold something fixed. */
+static bool belongs(const struct marking *m, uint32_t block, uint32_t first)
+{
+	return m->chief[block] == first || m->weight[block] & FIXED;
+}
+
+/* Whether any block's code in the stretch is where it belongs. */
+static bool is_home(struct marking *m, uint32_t first, uint32_t end)
+{
+	weigh(m, first, end);
+	for (uint32_t i = first; i < end; i++)
+		if (m->c->intervals.data[i].wasm != NONE && belongs(m, m->blocks[i], first))
+			return true;
+	return false;
 }
 
 /* Within a stretch: marks what an effect was moved across. */
@@ -270,15 +296,16 @@ static void mark_crossed(struct marking *m, uint32_t first, uint32_t end)
 	}
 }
 
-/* What is not in its block's chief stretch was moved: ahead of its turn, such as out of a loop, or
- * behind a branch.  But behind all other code, a slow path of an instruction that may trap or has
- * an effect still shows the state before it. */
+/* What is not where its block's code belongs was moved: ahead of its turn, such as out of a loop,
+ * or behind a branch.  But behind all other code, a slow path of an instruction that may trap or
+ * has an effect still shows the state before it. */
 static void mark_moved(struct marking *m, uint32_t first, uint32_t end, bool tail)
 {
 	struct wdx_interval *iv = m->c->intervals.data;
 
+	weigh(m, first, end);
 	for (uint32_t i = first; i < end; i++) {
-		if (iv[i].wasm == NONE || m->chief[m->blocks[i]] == first)
+		if (iv[i].wasm == NONE || belongs(m, m->blocks[i], first))
 			continue;
 		if (!tail || !is_kind(m->c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
 			iv[i].flags |= WDX_IV_DISPLACED;
@@ -389,11 +416,13 @@ static bool mark_displaced(struct marking *m)
 	find_cuts(m);
 	for (uint32_t i = m->f->first; i < end; i = next) {
 		next = stretch_end(m, i);
-		weigh(m, i, next);
+		find_chiefs(m, i, next);
 	}
-	for (uint32_t b = 0; b < n; b++)
-		if (m->chief[b] != NONE && m->chief[b] >= tail)
-			tail = m->chief[b] + 1;
+	for (uint32_t i = m->f->first; i < end; i = next) {
+		next = stretch_end(m, i);
+		if (is_home(m, i, next))
+			tail = next;
+	}
 	for (uint32_t i = m->f->first; i < end; i = next) {
 		next = stretch_end(m, i);
 		mark_moved(m, i, next, i >= tail);
