@@ -119,8 +119,9 @@ class SideCar:
                     _, at = leb(self.section(".debug_info"), a.offset)
                     yield Place(who(die), ".debug_info", at, code)
                 elif a.form == "DW_FORM_sec_offset":
-                    for _, low, high, (at, code) in self.list_at(".debug_loclists", a.value, True):
-                        yield Place(f"{who(die)} [{low:#x}, {high:#x})", ".debug_loclists", at, code)
+                    lists = ".debug_loclists"
+                    for _, low, high, (at, code) in self.list_at(lists, a.value, True):
+                        yield Place(f"{who(die)} [{low:#x}, {high:#x})", lists, at, code)
 
     def operations(self, place):
         ops = self.parser.parse_expr(list(place.code))

@@ -46,6 +46,12 @@ static void bad_value(struct checker *c, const struct site *s, const struct item
 		c->c.unjudged++;
 		return;
 	}
+	/* A static has one location for all of the program: where the engine has dropped a store to
+	 * it, because a later one overwrites it, nothing can be said but that no statement is there. */
+	if (c->between && i->in_static) {
+		c->c.static_between++;
+		return;
+	}
 	if (fault_of_map(c, (struct native_frame *)s->nf, s->wf)) {
 		c->c.map_fault++;
 		return;

@@ -197,6 +197,7 @@ static size_t collect(const struct checker *c, const struct match_count *m, stru
 		{"lines", k->lines},
 		{"line-mismatch", k->line_mismatch},
 		{"line-continued", k->continued},
+		{"static-between", k->static_between},
 		{"scope-sets", k->scopes},
 		{"scope-mismatch", k->scope_mismatch},
 		{"frames", k->frames},
