@@ -13,7 +13,10 @@
 #define CONTEXT (UINT32_MAX - 1)
 
 /* How far merges of merges are looked through. */
-enum { MAX_DEPTH = 2 };
+enum { MAX_DEPTH = 2, MAX_EMPTY = 8 };
+
+/* Steps of the search for merges in one function, and how often guesses are gone through. */
+enum { MAX_STEPS = 1 << 24, MAX_ROUNDS = 256 };
 
 struct probe { /* a claim, looked at where its first state is */
 	uint32_t at;
@@ -85,6 +88,7 @@ struct flow {
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
 	struct convention *convention;
+	uint32_t *steps; /* left; MAX_STEPS for each function */
 	bool nomem;
 };
 
@@ -134,6 +138,22 @@ static uint32_t last_shown(const struct flow *x, uint32_t lo, uint32_t hi)
 		if (shows(&iv[i]))
 			last = i;
 	return last;
+}
+
+/* The first of the function's intervals, as they are by position, at or behind it. */
+static uint32_t first_by_wasm(const struct flow *x, uint32_t pos)
+{
+	uint32_t lo = x->f->first, hi = lo + x->f->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (x->code->intervals.data[x->code->by_wasm[mid]].wasm < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 /* Where the basic block of that wasm position ends: the control instruction by which it is left. */
@@ -284,6 +304,25 @@ static const struct wdx_held *out_of(const struct flow *x, uint32_t block)
 	return x->m.out + (size_t)block * x->m.nplaces;
 }
 
+/* A parameter comes in one register: where two are said to bring it, neither is believed. */
+static void drop_doubles(struct flow *x)
+{
+	for (size_t i = 1; i < x->m.values.len; i++) {
+		bool twice = false;
+
+		if (x->m.values.data[i].kind != WDX_MV_ENTRY || !x->assoc[i])
+			continue;
+		for (size_t k = i + 1; k < x->m.values.len; k++) {
+			if (x->m.values.data[k].kind != WDX_MV_ENTRY || x->assoc[k] != x->assoc[i])
+				continue;
+			x->assoc[k] = 0;
+			twice = true;
+		}
+		if (twice)
+			x->assoc[i] = 0;
+	}
+}
+
 static void check_claims(struct flow *x)
 {
 	for (uint32_t b = 0; b < x->m.blocks.len; b++) {
@@ -303,6 +342,7 @@ static void check_claims(struct flow *x)
 	for (size_t i = 0; i < x->m.values.len; i++)
 		if (x->assoc[i] == NONE)
 			x->assoc[i] = 0;
+	drop_doubles(x);
 }
 
 /* ---- arguments --------------------------------------------------------------------------------
@@ -426,6 +466,10 @@ static size_t first_input(const struct flow *x, uint32_t value)
  * of the same local that have no code of their own; 0: not known. */
 static uint32_t input_from(const struct flow *x, uint32_t phi, uint32_t from, unsigned depth)
 {
+	if (!*x->steps)
+		return 0;
+	--*x->steps;
+
 	const struct wdx_value *v = &x->v.values.data[phi];
 	const struct wdx_value_input *in = &x->v.inputs.data[v->first];
 	uint32_t lo = 0, hi = v->n;
@@ -464,7 +508,7 @@ static uint32_t find_exit(const struct flow *x, uint32_t block)
 
 		if (i != NONE)
 			return way_out(x, x->code->intervals.data[i].wasm);
-		if (b->npreds != 1)
+		if (b->npreds != 1 || x->m.blocks.data[x->m.preds.data[b->first_pred]].nsuccs != 1)
 			break;
 		block = x->m.preds.data[b->first_pred];
 	}
@@ -478,6 +522,40 @@ static uint32_t find_entry(const struct flow *x, uint32_t block)
 	uint32_t i = first_shown(x, first->at, last->at + last->a.size);
 
 	return i == NONE ? NONE : x->code->intervals.data[i].wasm;
+}
+
+static bool has_code(const struct flow *x, uint32_t from, uint32_t to)
+{
+	return first_by_wasm(x, from) < first_by_wasm(x, to);
+}
+
+static bool is_conditional(uint8_t opcode)
+{
+	return opcode == 0x04 || opcode == 0x0d || opcode == 0x0e; /* if, br_if, br_table */
+}
+
+/* What the phi gets from a block of machine code that is left at that control instruction.  Where
+ * it is conditional and what comes behind has no code, either way may have led on from there: then
+ * both must bring the same.  Where it leads to no label of the phi's, the phi must be in force
+ * already. 0: not known. */
+static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
+{
+	const struct wdx_wasm *m = x->wasm;
+	uint32_t value = input_from(x, phi, exit, MAX_DEPTH), end = x->f->wasm->end.v, next;
+
+	if (!value)
+		return wdx_value_at(&x->v, x->v.values.data[phi].arg, exit) == phi ? phi : 0;
+	for (unsigned step = 0; is_conditional(m->data[m->code.v + exit]); step++, exit = next) {
+		uint32_t other;
+
+		next = way_out(x, exit + 1);
+		if (next >= end || has_code(x, exit + 1, next + 1))
+			return value;
+		other = input_from(x, phi, next, MAX_DEPTH);
+		if (step == MAX_EMPTY || (other && other != value))
+			return 0;
+	}
+	return value;
 }
 
 /* Whether the merge of the machine's at the block is that wasm value: every way in brings what the
@@ -501,11 +579,8 @@ static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_
 		if (hope && !got && x->m.values.data[mv].kind == WDX_MV_PHI)
 			continue;
 		exit = phi ? x->edges.data[from].out : NONE;
-		if (exit != NONE) {
-			uint32_t in = input_from(x, value, exit, MAX_DEPTH);
-
-			want = in ? in : value;
-		}
+		if (phi)
+			want = exit == NONE ? 0 : wanted(x, value, exit);
 		if (!got || got != want)
 			return false;
 	}
@@ -598,11 +673,13 @@ static void guess_merges(struct flow *x, uint32_t block)
 static void match_merges(struct flow *x)
 {
 	size_t left;
+	unsigned rounds = 0;
 
 	x->merges.len = 0;
+	*x->steps = MAX_STEPS;
 	find_edges(x);
 	for (uint32_t b = 0; b < x->m.blocks.len && !x->nomem; b++)
-		if (x->m.blocks.data[b].reached && x->m.blocks.data[b].npreds > 1)
+		if (b && x->m.blocks.data[b].reached && x->m.blocks.data[b].npreds > 1)
 			guess_merges(x, b);
 	do {
 		left = x->merges.len;
@@ -611,11 +688,12 @@ static void match_merges(struct flow *x)
 			struct merge g = x->merges.data[i];
 			uint32_t mv = in_of(x, g.block)[g.place].value;
 
-			if (agrees(x, g.block, g.place, x->assoc[mv], false))
+			if (rounds < MAX_ROUNDS && agrees(x, g.block, g.place, x->assoc[mv], false))
 				x->merges.data[x->merges.len++] = g;
 			else
 				x->assoc[mv] = 0;
 		}
+		rounds++;
 	} while (x->merges.len < left);
 }
 
@@ -784,52 +862,48 @@ static void add_found(struct flow *x, uint32_t lo, uint32_t hi, uint32_t place, 
 	x->nomem |= !f;
 }
 
-/* The first of the function's intervals, as they are by position, at or behind it. */
-static uint32_t first_by_wasm(const struct flow *x, uint32_t pos)
+/* The first interval behind i that shows a state, or the end. */
+static uint32_t next_shown(const struct flow *x, uint32_t i)
 {
-	uint32_t lo = x->f->first, hi = lo + x->f->n;
+	uint32_t end = x->f->first + x->f->n;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (x->code->intervals.data[x->code->by_wasm[mid]].wasm < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	for (i++; i < end && !shows(&x->code->intervals.data[i]); i++)
+		;
+	return i;
 }
 
-/* Cut to [lo, hi), the interval and what shows nothing behind it. */
-static void add_interval(struct flow *x, uint32_t i, uint32_t lo, uint32_t hi, uint32_t place,
-			 uint32_t value)
+/* Cut to [lo, hi), the interval, with what shows nothing behind it up to the next that is in the
+ * range of positions too. */
+static void add_interval(struct flow *x, uint32_t i, uint32_t lo, uint32_t hi, const struct user *u,
+			 uint32_t place)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t end = x->f->first + x->f->n, from = iv[i].lo > lo ? iv[i].lo : lo;
+	uint32_t from = iv[i].lo > lo ? iv[i].lo : lo, next;
 
 	if (!shows(&iv[i]) || iv[i].hi <= lo || iv[i].lo >= hi)
 		return;
-	while (i + 1 < end && iv[i].hi < hi && !shows(&iv[i + 1]))
-		i++;
-	add_found(x, from, iv[i].hi < hi ? iv[i].hi : hi, place, value);
+	next = next_shown(x, i);
+	if (next < x->f->first + x->f->n && iv[next].wasm >= u->lo && iv[next].wasm < u->hi)
+		i = next - 1;
+	add_found(x, from, iv[i].hi < hi ? iv[i].hi : hi, place, u->value);
 }
 
-/* The parts of [lo, hi) whose positions are in [from, to). */
-static void add_where(struct flow *x, uint32_t lo, uint32_t hi, uint32_t from, uint32_t to,
-		      uint32_t place, uint32_t value)
+/* The parts of [lo, hi) where the user has its value. */
+static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct user *u,
+		      uint32_t place)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t a = first_by_wasm(x, from), b = first_by_wasm(x, to);
+	uint32_t a = first_by_wasm(x, u->lo), b = first_by_wasm(x, u->hi);
 	uint32_t i = interval_at(x, lo), end = x->f->first + x->f->n;
 
 	if (b - a < (hi - lo) / 8) { /* an interval is some eight bytes */
 		for (; a < b; a++)
-			add_interval(x, x->code->by_wasm[a], lo, hi, place, value);
+			add_interval(x, x->code->by_wasm[a], lo, hi, u, place);
 		return;
 	}
 	for (; i < end && iv[i].lo < hi; i++)
-		if (iv[i].wasm >= from && iv[i].wasm < to)
-			add_interval(x, i, lo, hi, place, value);
+		if (iv[i].wasm >= u->lo && iv[i].wasm < u->hi)
+			add_interval(x, i, lo, hi, u, place);
 }
 
 static size_t first_holding(const struct flow *x, uint32_t value)
@@ -847,21 +921,27 @@ static size_t first_holding(const struct flow *x, uint32_t value)
 	return lo;
 }
 
+/* A slot that is never reloaded may be an argument's, which is the callee's during a call. */
+static bool is_kept(const struct flow *x, uint32_t place)
+{
+	return place < x->m.nregs || x->m.reloaded[place - x->m.nregs];
+}
+
 static void use(struct flow *x, const struct user *u)
 {
 	const struct wdx_map_part *part = &x->map->parts.data[x->f->map->first_part];
 	uint32_t width = width_of(wdx_wasm_local_type(x->wasm, x->f->wasm, u->local));
 
 	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
-		add_where(x, part->lo, part->hi, u->lo, u->hi, NONE, u->value);
+		add_where(x, part->lo, part->hi, u, NONE);
 		return;
 	}
 	for (size_t i = first_holding(x, u->value);
 	     i < x->holdings.len && x->holdings.data[i].value == u->value; i++) {
 		const struct holding *h = &x->holdings.data[i];
 
-		if (h->width >= width)
-			add_where(x, h->lo, h->hi, u->lo, u->hi, h->place, u->value);
+		if (h->width >= width && is_kept(x, h->place))
+			add_where(x, h->lo, h->hi, u, h->place);
 	}
 }
 
@@ -959,7 +1039,7 @@ static void put_context(struct flow *x)
 	     i < x->holdings.len && x->holdings.data[i].value == CONTEXT; i++) {
 		const struct holding *h = &x->holdings.data[i];
 
-		if (h->width >= 8)
+		if (h->width >= 8 && is_kept(x, h->place))
 			add_found(x, h->lo, h->hi, h->place, CONTEXT);
 	}
 	put_entity(x, WDX_ENT_CONTEXT, 0);
@@ -1129,7 +1209,8 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 				  const struct wdx_target *target, const struct wdx_codeindex *code,
 				  struct wdx_flow_stats *stats)
 {
-	struct flow x = {.map = map, .wasm = wasm, .code = code, .stats = stats};
+	uint32_t steps = MAX_STEPS;
+	struct flow x = {.map = map, .wasm = wasm, .code = code, .stats = stats, .steps = &steps};
 	struct wdx_error *err = wdx_machine_init(&x.m, map, target);
 
 	memset(stats, 0, sizeof(*stats));

@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 
+/* Jump tables are gone through for each of their ways. */
+enum { MAX_TABLE = 4096 };
+
 enum mark { MARK_START = 1, MARK_LEADER = 2, MARK_INSIDE = 4 };
 
 struct table_entry { /* an indirect jump may go there */
@@ -95,7 +98,7 @@ static void read_table(struct wdx_machine *m, uint32_t jump, uint32_t at)
 	uint64_t n = table_size(w->wasm, position_at(m, jump));
 	struct wdx_reader r;
 
-	if (!n || n > (w->hi - at) / 4) {
+	if (!n || n > MAX_TABLE || n > (w->hi - at) / 4) {
 		w->unknown = true;
 		return;
 	}
@@ -594,19 +597,29 @@ static void move_stack(struct wdx_machine *m, const struct wdx_access *a, struct
 	}
 }
 
-/* A callee owns the stack arguments; and it may write where an address in the frame leads. */
+static int64_t entry_sp(const struct wdx_machine *m)
+{
+	return wdx_target_elf_machine(m->target) == EM_X86_64 ? -8 : 0;
+}
+
+/* What a call may do to the frame: a callee owns its arguments, those that are not reloaded may be
+ * such; what is below the stack pointer is nobody's; and it may write where an address in the frame
+ * leads. */
 static void call(struct wdx_machine *m, const struct wdx_minsn *i, struct wdx_held *state)
 {
 	int sp = m->work->sp;
-	int64_t off;
+	int64_t off = 0;
+	bool known = frame_address(m, state, sp, 0, &off);
 
-	if (m->escaped)
-		kill_slots(m, state, 0, 0);
-	if (!frame_address(m, state, sp, 0, &off)) {
-		kill_slots(m, state, 0, 0);
-		return;
-	}
-	if (!i->pops)
+	m->wide = true;
+	for (uint32_t k = 0; k < m->nslots; k++)
+		if (m->escaped || !known || !m->reloaded[k] || m->slots[k] < off)
+			state[m->nregs + k] = nothing;
+	/* of vector registers that are preserved only the low half is, where not all are */
+	for (uint32_t reg = 64; reg < m->nregs; reg++)
+		if (state[reg].width > 8)
+			state[reg].width = 8;
+	if (!known || !i->pops || off + i->pops > entry_sp(m))
 		return;
 	kill_slots(m, state, off, i->pops);
 	state[sp].value =
@@ -640,11 +653,34 @@ void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *i, struct w
 /* ---- following --------------------------------------------------------------------------------
  */
 
+static bool is_frame(int reg, int sp, int fp)
+{
+	return reg >= 0 && (reg == sp || reg == fp);
+}
+
+/* Whether an address in the frame gets into another register or into memory. */
+static bool takes_address(const struct wdx_access *a, int sp, int fp)
+{
+	switch (a->kind) {
+	case WDX_DO_COPY:
+	case WDX_DO_STORE:
+		return is_frame(a->src, sp, fp) && !is_frame(a->result, sp, fp);
+	case WDX_DO_PUSH:
+		return a->src == sp;
+	case WDX_DO_ADDR:
+		return is_frame(a->base, sp, fp) && !is_frame(a->result, sp, fp);
+	case WDX_DO_OTHER:
+		return is_frame(a->base, sp, fp) && !a->load && !a->store;
+	}
+	return false;
+}
+
 /* The slots that anything is stored to, were the stack pointer at its lowest. */
 static void find_slots(struct wdx_machine *m)
 {
 	int sp = m->work->sp, fp = -1;
-	int64_t low = wdx_target_elf_machine(m->target) == EM_X86_64 ? -8 : 0, fp_at = 0, off;
+	int frame = wdx_target_elf_machine(m->target) == EM_X86_64 ? 6 : 29; /* rbp, x29 */
+	int64_t low = entry_sp(m), fp_at = 0, off;
 	const struct wdx_minsn *i;
 
 	m->nslots = 0;
@@ -657,30 +693,38 @@ static void find_slots(struct wdx_machine *m)
 		else if (i->a.result == sp && i->a.kind == WDX_DO_ADDR && i->a.base == sp &&
 			 i->a.disp < 0 && i->a.disp > -(1 << 28))
 			low += i->a.disp;
-		else if (fp < 0 && i->a.src == sp && i->a.kind == WDX_DO_COPY)
-			fp = i->a.result, fp_at = low;
-		else if (fp < 0 && i->a.base == sp && i->a.kind == WDX_DO_ADDR && i->a.result >= 0)
-			fp = i->a.result, fp_at = low + i->a.disp;
+		else if (i->a.result != frame || fp >= 0)
+			continue;
+		else if (i->a.src == sp && i->a.kind == WDX_DO_COPY)
+			fp = frame, fp_at = low;
+		else if (i->a.base == sp && i->a.kind == WDX_DO_ADDR)
+			fp = frame, fp_at = low + i->a.disp;
 	}
 	wdx_vec_each (i, &m->insns) {
-		bool takes = (i->a.kind == WDX_DO_ADDR && i->a.base >= 0 &&
-			      (i->a.base == sp || i->a.base == fp)) ||
-			     (i->a.kind == WDX_DO_COPY && i->a.src == sp);
-
-		m->escaped |= takes && i->a.result != sp && i->a.result != fp;
+		m->escaped |= takes_address(&i->a, sp, fp);
 		if (i->a.kind != WDX_DO_STORE || i->a.indexed || i->a.width < 4 || i->a.base < 0 ||
 		    (i->a.base != sp && i->a.base != fp))
 			continue;
 		off = (i->a.base == sp ? low : fp_at) + i->a.disp;
-		if (slot_at(m, off) == UINT32_MAX && m->nslots < WDX_MAX_SLOTS)
+		if (slot_at(m, off) == UINT32_MAX && m->nslots < WDX_MAX_SLOTS) {
+			m->reloaded[m->nslots] = false;
 			m->slots[m->nslots++] = off;
+		}
+	}
+	wdx_vec_each (i, &m->insns) {
+		if (!i->a.load || i->a.base < 0 || (i->a.base != sp && i->a.base != fp))
+			continue;
+		uint32_t place = slot_at(m, (i->a.base == sp ? low : fp_at) + i->a.disp);
+
+		if (place != UINT32_MAX)
+			m->reloaded[place - m->nregs] = true;
 	}
 	m->nplaces = m->nregs + m->nslots;
 }
 
 static void entry_state(struct wdx_machine *m, struct wdx_held *state)
 {
-	int64_t sp = wdx_target_elf_machine(m->target) == EM_X86_64 ? -8 : 0;
+	int64_t sp = entry_sp(m);
 
 	memset(state, 0, m->nplaces * sizeof(*state));
 	for (uint32_t r = 0; r < m->nregs; r++)

@@ -66,6 +66,7 @@ struct wdx_machine {
 	WDX_VEC(struct wdx_mvalue) values; /* [0] is unknown */
 	uint32_t nregs;			   /* places below are registers by DWARF number */
 	int64_t slots[WDX_MAX_SLOTS];	   /* CFA offset of the slot at place nregs + i */
+	bool reloaded[WDX_MAX_SLOTS];	   /* others may be arguments, which callees own */
 	uint32_t nslots, nplaces;
 	bool escaped; /* an address in the frame is taken: calls may write there */
 	bool wide; /* the last step changed more than the registers that the instruction writes */
