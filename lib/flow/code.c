@@ -562,9 +562,9 @@ static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
 			join_control(j, pos);
 }
 
-/* How far memory may lack the store at `at`, which was dropped: up to the store that made it
- * needless, which comes before ways of control part or meet, and before any call, since that could
- * see it. */
+/* How far memory may lack the store at `at`, which has no code: up to the store that made it needless,
+ * which comes before ways of control part or meet, and before any call, since that could see it.
+ * 0: there is none, so memory held the value already, or the store is never reached. */
 static uint32_t stale_until(const struct joins *j, uint32_t at, uint32_t end)
 {
 	uint32_t last = 0;
@@ -577,7 +577,7 @@ static uint32_t stale_until(const struct joins *j, uint32_t at, uint32_t end)
 		if (is_kind(j->c, at, WDX_INSN_MEMWRITE))
 			last = at;
 	}
-	return last ? last : at;
+	return last;
 }
 
 /* Whether one of the intervals by_wasm[k...] that have the position is where the effect happens. */
