@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "flow/values.h"
 #include "native/access.h"
 
 #define NONE UINT32_MAX
@@ -492,7 +493,9 @@ struct label {
 struct joins {
 	const struct wdx_codeindex *c;
 	WDX_VEC(struct label) labels;
-	uint8_t *at; /* by byte of the body: an `end` where ways come together */
+	uint8_t *at;		  /* by byte of the body: an `end` where ways come together */
+	struct wdx_values values; /* to tell what stores write to */
+	bool known;
 	uint32_t start;
 	bool nomem;
 };
@@ -554,6 +557,10 @@ static void join_control(struct joins *j, uint32_t pos)
  * compiler's. */
 static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
 {
+	struct wdx_error *err = wdx_values_of(&j->values, j->c->module, f, &j->known);
+
+	wdx_error_destroy(err);
+	j->known &= !err;
 	j->labels.len = 0;
 	j->start = f->start.v;
 	memset(j->at, 0, f->end.v - f->start.v + 1);
@@ -562,9 +569,9 @@ static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
 			join_control(j, pos);
 }
 
-/* How far memory may lack the store at `at`, which has no code: up to the store that made it needless,
- * which comes before ways of control part or meet, and before any call, since that could see it.
- * 0: there is none, so memory held the value already, or the store is never reached. */
+/* How far memory may lack the store at `at`, which has no code: up to the store that made it
+ * needless, which comes before ways of control part or meet, and before any call, since that could
+ * see it. 0: there is none, so memory held the value already, or the store is never reached. */
 static uint32_t stale_until(const struct joins *j, uint32_t at, uint32_t end)
 {
 	uint32_t last = 0;
@@ -605,10 +612,13 @@ static void mark_stale(struct joins *j, const struct wdx_code_func *f)
 		if (!joined)
 			find_joins(j, f->wasm);
 		joined = true;
-		uint32_t stop = stale_until(j, at, end);
+		uint32_t stop = stale_until(j, at, end), flags = WDX_IV_STALE;
+
+		if (!j->known || !wdx_store_on_stack(&j->values, at))
+			flags |= WDX_IV_LATE;
 
 		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop; i++)
-			c->intervals.data[c->by_wasm[i]].flags |= WDX_IV_STALE;
+			c->intervals.data[c->by_wasm[i]].flags |= flags;
 	}
 }
 
@@ -719,6 +729,7 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 		ok = ok && add_runs(c, f);
 	}
 	wdx_vec_free(&j.labels);
+	wdx_values_deinit(&j.values);
 	free(j.at);
 	free(scratch);
 	free(m.blocks);

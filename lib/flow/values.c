@@ -35,7 +35,11 @@ enum {
 	OP_I64_CONST = 0x42,
 	OP_F32_CONST = 0x43,
 	OP_F64_CONST = 0x44,
+	OP_I32_ADD = 0x6a,
+	OP_I32_SUB = 0x6b,
 };
+
+enum { OP_GLOBAL_GET = 0x23, MAX_CHAIN = 8 };
 
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
 enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
@@ -479,18 +483,41 @@ static void branch_table(struct wdx_values_work *w, const struct wdx_insn *insn)
 	top(w)->dead = true;
 }
 
+static void note_store(struct wdx_values_work *w, uint32_t pos, uint32_t address)
+{
+	struct wdx_segment *s = wdx_vec_push(&w->v->stores);
+
+	if (s)
+		*s = (struct wdx_segment){pos, address};
+	w->nomem |= !s;
+}
+
 static void generic(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	unsigned operands, results;
+	uint32_t taken[2] = {0};
+	bool sum = insn->opcode == OP_I32_ADD || insn->opcode == OP_I32_SUB;
 
 	if (!wdx_insn_arity(insn->opcode, &operands, &results)) {
 		w->unknown = true;
 		return;
 	}
-	while (operands--)
-		pop(w);
+	for (unsigned i = operands; i--;) {
+		uint32_t value = pop(w);
+
+		if (i < 2)
+			taken[i] = value;
+	}
+	if (insn->flags & WDX_INSN_MEMWRITE && operands == 2)
+		note_store(w, insn->pos.v, taken[0]);
 	while (results--)
-		push(w, fresh(w, insn->pos.v));
+		push(w,
+		     add_value(w, (struct wdx_value){
+					  .kind = WDX_VALUE_INSN,
+					  .pos = insn->pos.v,
+					  .type = insn->opcode < 0x100 ? (uint8_t)insn->opcode : 0,
+					  .arg = sum ? taken[0] : 0,
+					  .bits = sum ? taken[1] : 0}));
 }
 
 static void local(struct wdx_values_work *w, const struct wdx_insn *insn)
@@ -684,7 +711,7 @@ static void file_segments(struct wdx_values_work *w)
 
 static void reset(struct wdx_values_work *w)
 {
-	w->v->values.len = w->v->inputs.len = 0;
+	w->v->values.len = w->v->inputs.len = w->v->stores.len = 0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
 	w->loop_inputs.len = w->changes.len = 0;
 	w->next_loop = 0;
@@ -744,6 +771,7 @@ void wdx_values_deinit(struct wdx_values *v)
 	wdx_vec_free(&v->values);
 	wdx_vec_free(&v->inputs);
 	wdx_vec_free(&v->segments);
+	wdx_vec_free(&v->stores);
 	free(v->first);
 	if (w) {
 		wdx_vec_free(&w->stack);
@@ -775,4 +803,34 @@ uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos)
 			hi = mid;
 	}
 	return lo == v->first[local] ? 0 : v->segments.data[lo - 1].value;
+}
+
+static bool from_global(const struct wdx_values *v, uint32_t value, unsigned depth)
+{
+	const struct wdx_value *x = &v->values.data[value];
+
+	if (x->kind != WDX_VALUE_INSN)
+		return false;
+	if (x->type == OP_GLOBAL_GET)
+		return true;
+	if (!depth || (x->type != OP_I32_ADD && x->type != OP_I32_SUB))
+		return false;
+	return from_global(v, x->arg, depth - 1) ||
+	       (x->type == OP_I32_ADD && from_global(v, (uint32_t)x->bits, depth - 1));
+}
+
+bool wdx_store_on_stack(const struct wdx_values *v, uint32_t pos)
+{
+	size_t lo = 0, hi = v->stores.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v->stores.data[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < v->stores.len && v->stores.data[lo].pos == pos &&
+	       from_global(v, v->stores.data[lo].value, MAX_CHAIN);
 }

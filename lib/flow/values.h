@@ -16,7 +16,8 @@ enum wdx_value_kind {
 	WDX_VALUE_UNKNOWN,
 	WDX_VALUE_PARAM, /* arg: index of the local */
 	WDX_VALUE_CONST, /* type, bits */
-	WDX_VALUE_INSN,	 /* pos: of the instruction */
+	WDX_VALUE_INSN,	 /* pos: of the instruction, type: its opcode, if it has one byte; of
+			    additions  and subtractions arg and bits: what they take */
 	WDX_VALUE_PHI,	 /* pos: of the label; arg: the local; inputs */
 };
 
@@ -43,6 +44,7 @@ struct wdx_values {
 	WDX_VEC(struct wdx_value) values; /* [0] is unknown */
 	WDX_VEC(struct wdx_value_input) inputs;
 	WDX_VEC(struct wdx_segment) segments; /* local after local, by position */
+	WDX_VEC(struct wdx_segment) stores;   /* by position: the value that is the address */
 	uint32_t *first;		      /* of each local, nlocals + 1 */
 	uint32_t nlocals;
 	struct wdx_values_work *work; /* kept between functions */
@@ -56,5 +58,9 @@ void wdx_values_deinit(struct wdx_values *v);
 
 /* What the local holds before the instruction at pos. */
 uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos);
+
+/* Whether the store at that position goes to an address made from a wasm global, as those on the
+ * shadow stack are: nothing static. */
+bool wdx_store_on_stack(const struct wdx_values *v, uint32_t pos);
 
 #endif

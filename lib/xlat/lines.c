@@ -32,7 +32,7 @@ enum mark {
 static bool is_in_turn(const struct wdx_interval *iv)
 {
 	return iv->wasm != UINT32_MAX &&
-	       !(iv->flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY | WDX_IV_STALE));
+	       !(iv->flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY | WDX_IV_LATE));
 }
 
 /* The row in force at a wasm position: the last one at or before it, or the first.  Positions
