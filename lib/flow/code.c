@@ -612,13 +612,15 @@ static void mark_stale(struct joins *j, const struct wdx_code_func *f)
 		if (!joined)
 			find_joins(j, f->wasm);
 		joined = true;
-		uint32_t stop = stale_until(j, at, end), flags = WDX_IV_STALE;
+		uint32_t stop = stale_until(j, at, end);
+		uint32_t again = j->known ? wdx_store_again(&j->values, at, stop) : stop;
 
-		if (!j->known || !wdx_store_on_stack(&j->values, at))
-			flags |= WDX_IV_LATE;
+		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop;
+		     i++) {
+			struct wdx_interval *iv = &c->intervals.data[c->by_wasm[i]];
 
-		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop; i++)
-			c->intervals.data[c->by_wasm[i]].flags |= flags;
+			iv->flags |= WDX_IV_STALE | (iv->wasm <= again ? WDX_IV_LATE : 0);
+		}
 	}
 }
 

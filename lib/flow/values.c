@@ -35,11 +35,7 @@ enum {
 	OP_I64_CONST = 0x42,
 	OP_F32_CONST = 0x43,
 	OP_F64_CONST = 0x44,
-	OP_I32_ADD = 0x6a,
-	OP_I32_SUB = 0x6b,
 };
-
-enum { OP_GLOBAL_GET = 0x23, MAX_CHAIN = 8 };
 
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
 enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
@@ -483,41 +479,33 @@ static void branch_table(struct wdx_values_work *w, const struct wdx_insn *insn)
 	top(w)->dead = true;
 }
 
-static void note_store(struct wdx_values_work *w, uint32_t pos, uint32_t address)
+static void note_store(struct wdx_values_work *w, const struct wdx_insn *insn, uint32_t address)
 {
-	struct wdx_segment *s = wdx_vec_push(&w->v->stores);
+	const struct wdx_value *v = &w->v->values.data[address];
+	struct wdx_wasm_store *s = wdx_vec_push(&w->v->stores);
+	bool fixed = v->kind == WDX_VALUE_CONST;
 
 	if (s)
-		*s = (struct wdx_segment){pos, address};
+		*s = (struct wdx_wasm_store){insn->pos.v, fixed ? 0 : address,
+					     insn->imm[1] + (fixed ? v->bits : 0)};
 	w->nomem |= !s;
 }
 
 static void generic(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	unsigned operands, results;
-	uint32_t taken[2] = {0};
-	bool sum = insn->opcode == OP_I32_ADD || insn->opcode == OP_I32_SUB;
+	uint32_t first = 0;
 
 	if (!wdx_insn_arity(insn->opcode, &operands, &results)) {
 		w->unknown = true;
 		return;
 	}
-	for (unsigned i = operands; i--;) {
-		uint32_t value = pop(w);
-
-		if (i < 2)
-			taken[i] = value;
-	}
-	if (insn->flags & WDX_INSN_MEMWRITE && operands == 2)
-		note_store(w, insn->pos.v, taken[0]);
+	for (unsigned i = 0; i < operands; i++)
+		first = pop(w);
+	if (insn->flags & WDX_INSN_MEMWRITE && operands == 2 && first)
+		note_store(w, insn, first);
 	while (results--)
-		push(w,
-		     add_value(w, (struct wdx_value){
-					  .kind = WDX_VALUE_INSN,
-					  .pos = insn->pos.v,
-					  .type = insn->opcode < 0x100 ? (uint8_t)insn->opcode : 0,
-					  .arg = sum ? taken[0] : 0,
-					  .bits = sum ? taken[1] : 0}));
+		push(w, fresh(w, insn->pos.v));
 }
 
 static void local(struct wdx_values_work *w, const struct wdx_insn *insn)
@@ -805,32 +793,23 @@ uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos)
 	return lo == v->first[local] ? 0 : v->segments.data[lo - 1].value;
 }
 
-static bool from_global(const struct wdx_values *v, uint32_t value, unsigned depth)
+uint32_t wdx_store_again(const struct wdx_values *v, uint32_t pos, uint32_t end)
 {
-	const struct wdx_value *x = &v->values.data[value];
-
-	if (x->kind != WDX_VALUE_INSN)
-		return false;
-	if (x->type == OP_GLOBAL_GET)
-		return true;
-	if (!depth || (x->type != OP_I32_ADD && x->type != OP_I32_SUB))
-		return false;
-	return from_global(v, x->arg, depth - 1) ||
-	       (x->type == OP_I32_ADD && from_global(v, (uint32_t)x->bits, depth - 1));
-}
-
-bool wdx_store_on_stack(const struct wdx_values *v, uint32_t pos)
-{
+	const struct wdx_wasm_store *s = v->stores.data;
 	size_t lo = 0, hi = v->stores.len;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (v->stores.data[mid].pos < pos)
+		if (s[mid].pos < pos)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < v->stores.len && v->stores.data[lo].pos == pos &&
-	       from_global(v, v->stores.data[lo].value, MAX_CHAIN);
+	if (lo == v->stores.len || s[lo].pos != pos)
+		return 0;
+	for (size_t i = lo + 1; i < v->stores.len && s[i].pos <= end; i++)
+		if (s[i].value == s[lo].value && s[i].offset == s[lo].offset)
+			return s[i].pos;
+	return 0;
 }

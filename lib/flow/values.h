@@ -40,12 +40,17 @@ struct wdx_segment {
 	uint32_t pos, value;
 };
 
+struct wdx_wasm_store { /* where a store goes: address and offset; the sum of a constant address */
+	uint32_t pos, value;
+	uint64_t offset;
+};
+
 struct wdx_values {
 	WDX_VEC(struct wdx_value) values; /* [0] is unknown */
 	WDX_VEC(struct wdx_value_input) inputs;
-	WDX_VEC(struct wdx_segment) segments; /* local after local, by position */
-	WDX_VEC(struct wdx_segment) stores;   /* by position: the value that is the address */
-	uint32_t *first;		      /* of each local, nlocals + 1 */
+	WDX_VEC(struct wdx_segment) segments;  /* local after local, by position */
+	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
+	uint32_t *first;		       /* of each local, nlocals + 1 */
 	uint32_t nlocals;
 	struct wdx_values_work *work; /* kept between functions */
 };
@@ -59,8 +64,8 @@ void wdx_values_deinit(struct wdx_values *v);
 /* What the local holds before the instruction at pos. */
 uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos);
 
-/* Whether the store at that position goes to an address made from a wasm global, as those on the
- * shadow stack are: nothing static. */
-bool wdx_store_on_stack(const struct wdx_values *v, uint32_t pos);
+/* The first store behind the one at `pos`, up to position `end`, that goes to the same address; 0:
+ * none is known to. */
+uint32_t wdx_store_again(const struct wdx_values *v, uint32_t pos, uint32_t end);
 
 #endif

@@ -47,7 +47,8 @@ static void bad_value(struct checker *c, const struct site *s, const struct item
 		return;
 	}
 	/* A static has one location for all of the program: where the engine has dropped a store to
-	 * it, because a later one overwrites it, nothing can be said but that no statement is there. */
+	 * it, because a later one overwrites it, nothing can be said but that no statement is
+	 * there. */
 	if (c->between && i->in_static) {
 		c->c.static_between++;
 		return;

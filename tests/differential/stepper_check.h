@@ -134,8 +134,8 @@ struct counts {
 	uint64_t stops, statements;
 	uint64_t unaligned[ALIGN_KINDS];
 	uint64_t equal, unavailable, missing, wrong, extra, map_fault, unjudged, partial, either;
-	uint64_t unsure;  /* would be wrong, if only the alignment were beyond doubt */
-	uint64_t statics; /* of the values: globals */
+	uint64_t unsure;	 /* would be wrong, if only the alignment were beyond doubt */
+	uint64_t statics;	 /* of the values: globals */
 	uint64_t static_between; /* --every: globals that differ where no statement is */
 	uint64_t lines, line_mismatch, continued, scopes, scope_mismatch, frames, frame_mismatch;
 	uint64_t bases, internal;
