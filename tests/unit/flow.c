@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * The match of wasm and machine values over functions made by hand: where a local is found, address
+ * by address, and where it must not be.  Each case is a module, and a map with its machine code
+ * (x86-64, which the comment before it spells out).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "flow/flow.h"
+#include "map/map.h"
+#include "native/native.h"
+#include "tap.h"
+
+struct match {
+	const char *what;
+	uint32_t local;
+	const char *wasm; /* in hexadecimal digits */
+	const char *map;
+	const char *places; /* of the local: native range, place; r0 is a register, = a constant */
+};
+
+static const struct match cases[] = {
+	/* imul eax, edx, 3; a1: mov ecx, eax; a2: test edi,edi; jne M; a3: imul eax, edx, 5; a4:
+	 * mov ecx, eax; a5: cmp edi, 7; je M; a6: mov eax, esi; M: add eax, ecx; R: ret */
+	{"a way in without code is not its neighbour", 3,
+	 "0061736d0100000001080160037f7f7f017f030201000a2a012801017f027f200241036c22032000"
+	 "0d001a200241056c220320004107460d00200121030b20036a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":66,\"sha256\":\"e840d8037de6818613a425d1a7fd6592bb21641e737b1e3"
+	 "355ea59b544021efd\"},\"offsets\":\"code-section\",\"code\":{\"size\":24,\"bytes\":\""
+	 "a8IDicGF/3UMa8IFicGD/wd0AonwAcjD\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\","
+	 "\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\""
+	 "lo\":0,\"hi\":24,\"pairs\":[[0,11],[5,16],[9,23],[14,31],[19,null],[21,40],[23,41]]}"
+	 "],\"locals\":[{\"index\":0,\"ranges\":[[0,21,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ran"
+	 "ges\":[[0,21,{\"reg\":\"rsi\"}]]},{\"index\":2,\"ranges\":[[0,21,{\"reg\":\"rdx\"}]]"
+	 "},{\"index\":3,\"ranges\":[[5,9,{\"reg\":\"rax\"}],[14,19,{\"reg\":\"rax\"}]]}]}]}",
+	 "0-5 =0; 5-9 r0; 9-e r2; e-13 r0"},
+	/* push rbp; mov rbp, rsp; p0: imul eax, edx, 3; p1: sub rsp,16; mov [rsp], rax; add rsp,16;
+	 * call M; M: mov eax, [rbp-16]; add eax, 1; R: pop rbp; ret */
+	{"a slot below the stack pointer is gone after a call", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":32,\"bytes\":\""
+	 "VUiJ5WvCA0iD7BBIiQQkSIPEEOgAAAAAi0Xwg8ABXcM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp"
+	 "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"p"
+	 "arts\":[{\"lo\":0,\"hi\":32,\"pairs\":[[0,null],[4,9],[7,12],[24,18],[30,19]]}],\"lo"
+	 "cals\":[{\"index\":3,\"ranges\":[[7,24,{\"reg\":\"rax\"}]]}],\"calls\":[24]}]}",
+	 "4-7 =0; 7-f r0; f-18 cfa-32"},
+	/* sub rsp,24; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; lea rdi,[rsp+8]; call M; M: mov
+	 * eax, [rsp+8]; add eax, 1; R: add rsp,24; ret */
+	{"a slot whose address was taken is gone after a call", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":34,\"bytes\":\""
+	 "SIPsGGvCA0iJRCQISI18JAjoAAAAAItEJAiDwAFIg8QYww==\"},\"preserved\":[\"rbx\",\"rbp\","
+	 "\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f"
+	 "\",\"parts\":[{\"lo\":0,\"hi\":34,\"pairs\":[[0,null],[4,9],[7,12],[22,18],[29,19]]}"
+	 "],\"locals\":[{\"index\":3,\"ranges\":[[7,22,{\"reg\":\"rax\"}]]}],\"calls\":[22]}]}",
+	 "4-7 =0; 7-c r0; c-16 cfa-24"},
+	/* push rbp; mov rbp,rsp; mov eax, 0x2000; call M; sub rsp,0x2000; p0: imul eax, edx, 3; mov
+	 * [rsp+8], rax; p1: call M; M: mov eax, [rsp+8]; add eax, 1; R: add rsp,0x2000; pop rbp;
+	 * ret */
+	{"making room behind a call is not always taking arguments back", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":50,\"bytes\":\""
+	 "VUiJ5bgAIAAA6BQAAABIgewAIAAAa8IDSIlEJAjoAAAAAItEJAiDwAFIgcQAIAAAXcM=\"},\"preserved"
+	 "\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index"
+	 "\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":50,\"pairs\":[[0,null],[21,9],[29,"
+	 "12],[34,18],[41,19]]}],\"locals\":[{\"index\":3,\"ranges\":[[29,34,{\"reg\":\"rax\"}"
+	 "]]}],\"calls\":[34]}]}",
+	 "15-1d =0; 1d-22 r0"},
+	/* sub rsp,24; p0: imul eax, edx, 3; p1: mov [rsp], rax; call M; M: mov eax, [rsp+8]; add
+	 * eax, 1; R: add rsp,24; ret */
+	{"a slot that is never reloaded may be the callee's", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":28,\"bytes\":\""
+	 "SIPsGGvCA0iJBCToAAAAAItEJAiDwAFIg8QYww==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\","
+	 "\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"part"
+	 "s\":[{\"lo\":0,\"hi\":28,\"pairs\":[[0,null],[4,9],[7,12],[16,18],[23,19]]}],\"local"
+	 "s\":[{\"index\":3,\"ranges\":[[7,16,{\"reg\":\"rax\"}]]}],\"calls\":[16]}]}",
+	 "4-7 =0; 7-10 r0"},
+	/* L: imul eax, edi, 3; p1: mov edi, eax; mov esi, eax; p2: test edx,edx; jne L; p3: cmp
+	 * eax,1; jne L; R: mov eax, esi; ret */
+	{"a loop at the entry is entered from outside, too", 0,
+	 "0061736d0100000001080160037f7f7f017f030201000a1b0119000340200041036c210020020d00"
+	 "200041016b0d000b20010b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"24c7e276e12656e5bc3fca0701fec95cc806c205191ce58"
+	 "57705a50c4f255bd1\"},\"offsets\":\"code-section\",\"code\":{\"size\":19,\"bytes\":\""
+	 "a8cDiceJxoXSdfWD+AF18Inwww==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13"
+	 "\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":"
+	 "0,\"hi\":19,\"pairs\":[[0,9],[7,14],[11,20],[16,26]]}],\"locals\":[{\"index\":0,\"ra"
+	 "nges\":[[7,16,{\"reg\":\"rax\"}]]}]}]}",
+	 "7-10 r0; 10-13 r4"},
+	/* push rbp; mov rbp, rsp; sub rsp,32; mov [rsp], rbx; p0: imul eax, edx, 3; p1: mov
+	 * [rsp+8], rax; mov rbx, rax; call M; M: mov eax, [rsp+8]; add eax, 1; R: mov rbx, [rsp];
+	 * add rsp,32; pop rbp; ret */
+	{"spilled, kept over a call in a register, reloaded", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":45,\"bytes\":\""
+	 "VUiJ5UiD7CBIiRwka8IDSIlEJAhIicPoAAAAAItEJAiDwAFIixwkSIPEIF3D\"},\"preserved\":[\"rbx"
+	 "\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"sy"
+	 "mbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":45,\"pairs\":[[0,null],[12,9],[15,12],[28,1"
+	 "8],[35,19]]}],\"locals\":[{\"index\":3,\"ranges\":[[15,28,{\"reg\":\"rax\"}]]}],\"ca"
+	 "lls\":[28]}]}",
+	 "c-f =0; f-14 r0; 14-1c cfa-40; 1c-23 r3; 23-2d cfa-40"},
+	/* push rbp; mov rbp, rsp; sub rsp,32; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; mov
+	 * [rsp+8], rcx; call M; M: mov eax, [rsp+8]; add eax, 1; R: add rsp,32; pop rbp; ret */
+	{"a slot used again", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":39,\"bytes\":\""
+	 "VUiJ5UiD7CBrwgNIiUQkCEiJTCQI6AAAAACLRCQIg8ABSIPEIF3D\"},\"preserved\":[\"rbx\",\"rbp"
+	 "\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":"
+	 "\"f\",\"parts\":[{\"lo\":0,\"hi\":39,\"pairs\":[[0,null],[8,9],[11,12],[26,18],[33,1"
+	 "9]]}],\"locals\":[{\"index\":3,\"ranges\":[[11,26,{\"reg\":\"rax\"}]]}],\"calls\":[2"
+	 "6]}]}",
+	 "8-b =0; b-10 r0; 10-15 cfa-40"},
+	/* push rbp; mov rbp, rsp; p0: imul eax, edx, 3; p1: mov ebx, eax; mov al, cl; mov bx, cx;
+	 * call M; M: add eax, 1; R: pop rbp; ret */
+	{"a register written in part", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":24,\"bytes\":\""
+	 "VUiJ5WvCA4nDiMhmicvoAAAAAIPAAV3D\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\","
+	 "\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\""
+	 "lo\":0,\"hi\":24,\"pairs\":[[0,null],[4,9],[7,12],[19,18],[22,19]]}],\"locals\":[{\""
+	 "index\":3,\"ranges\":[[7,19,{\"reg\":\"rax\"}]]}],\"calls\":[19]}]}",
+	 "4-7 =0; 7-9 r0; 9-e r3"},
+};
+
+static unsigned nibble(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
+}
+
+static void unhex(const char *text, struct wdx_buf *b)
+{
+	for (; *text; text += 2)
+		wdx_buf_u8(b, (uint8_t)(nibble(text[0]) << 4 | nibble(text[1])));
+}
+
+static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t size)
+{
+	const struct wdx_map_func *f = &m->funcs.data[0];
+	size_t n = 0;
+
+	*out = 0;
+	for (uint32_t i = 0; i < f->nentities; i++) {
+		const struct wdx_map_entity *e = &m->entities.data[f->first_entity + i];
+
+		for (uint32_t k = 0; e->kind == WDX_ENT_LOCAL && e->index == local && k < e->n;
+		     k++) {
+			const struct wdx_map_range *r = &m->ranges.data[e->first + k];
+			const struct wdx_place *p = &m->places.data[r->place];
+
+			n += (size_t)snprintf(out + n, size - n, "%s%x-%x ", n ? "; " : "", r->lo,
+					      r->hi);
+			if (p->kind == WDX_PLACE_REG)
+				n += (size_t)snprintf(out + n, size - n, "r%u", p->reg);
+			else if (p->kind == WDX_PLACE_MEM)
+				n += (size_t)snprintf(out + n, size - n, "cfa%+lld",
+						      (long long)m->offsets.data[p->first]);
+			else
+				n += (size_t)snprintf(out + n, size - n, "=%llu",
+						      (unsigned long long)p->value);
+		}
+	}
+}
+
+static void run(const struct match *c)
+{
+	struct wdx_flow_stats stats;
+	struct wdx_codeindex code;
+	struct wdx_target *target;
+	struct wdx_buf wasm = {0};
+	struct wdx_wasm m;
+	struct wdx_map map;
+	char got[512];
+
+	unhex(c->wasm, &wasm);
+	struct wdx_error *err = wdx_wasm_init(&m, wasm.data, wasm.len);
+
+	if (!err)
+		err = wdx_map_read(&map, &target, "map.json", (const uint8_t *)c->map,
+				   strlen(c->map), &m);
+	if (!ok(!err, "%s: read", c->what)) {
+		printf("# %s\n", wdx_error_message(err));
+		exit(1);
+	}
+	err = wdx_code_init(&code, &m, &map, target);
+	if (!err)
+		err = wdx_flow_refine(&map, &m, target, &code, &stats);
+	ok(!err && stats.followed, "%s: followed", c->what);
+	describe(&map, c->local, got, sizeof(got));
+	if (!ok(!strcmp(got, c->places), "%s", c->what))
+		printf("# got:    %s\n# wanted: %s\n", got, c->places);
+	wdx_error_destroy(err);
+	wdx_code_deinit(&code);
+	wdx_map_deinit(&map);
+	wdx_target_destroy(target);
+	wdx_wasm_deinit(&m);
+	wdx_buf_deinit(&wasm);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		run(&cases[i]);
+	return done();
+}
