@@ -383,21 +383,20 @@ static bool mark_astray(struct wdx_codeindex *c, uint32_t first, uint32_t end)
 	return true;
 }
 
-/* What is between a later position and an earlier one leads to the latter: control does not fall
- * backwards. */
+/* What stands between a later position and an earlier one leads to the latter: control does not
+ * fall backwards. */
 static void mark_aside(struct marking *m)
 {
 	struct wdx_interval *iv = m->c->intervals.data;
-	uint32_t next = NONE, pending = NONE; /* gaps from `pending` on wait for what is before */
+	uint32_t next = NONE,
+		 at = 0; /* the position that comes next, and the interval that has it */
 
 	for (uint32_t i = m->f->first + m->f->n; i-- > m->f->first;) {
 		if (is_ordered(&iv[i])) {
-			for (uint32_t k = i + 1; next != NONE && next < iv[i].wasm && k < pending;
-			     k++)
-				if (iv[k].wasm == NONE && !(iv[k].flags & WDX_IV_PART))
-					iv[k].flags |= WDX_IV_ASIDE;
+			if (next != NONE && next < iv[i].wasm && iv[at - 1].wasm == NONE)
+				iv[at - 1].flags |= WDX_IV_ASIDE;
 			next = iv[i].wasm;
-			pending = i;
+			at = i;
 		}
 		if (iv[i].flags & WDX_IV_PART)
 			next = NONE;
