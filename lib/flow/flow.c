@@ -22,6 +22,7 @@ struct probe { /* a claim, looked at where its first state is */
 	uint32_t at;
 	uint32_t place; /* of the machine */
 	uint32_t value; /* of the wasm function, or CONTEXT */
+	wdx_held held;	/* what the place holds there */
 };
 
 struct holding { /* a place holds a wasm value over a stretch of code: its low `width` bytes */
@@ -35,7 +36,17 @@ struct user { /* a local has a value in a range of the body */
 };
 
 struct input { /* a phi by what flows into it */
-	uint32_t value, from, phi;
+	uint32_t value, phi;
+};
+
+/* The items of key k are those numbered in items[start[k]] up to items[start[k + 1]]. */
+struct index {
+	WDX_VEC(uint32_t) start, items;
+};
+
+struct open { /* what a place holds now */
+	uint32_t value, width;
+	uint32_t since;
 };
 
 /* Which register brings the nth argument of a class: learned from claims that the code bears out.
@@ -54,10 +65,6 @@ struct edge { /* wasm positions where a block of machine code is entered and lef
 	uint32_t in, out;
 };
 
-struct merge { /* one of the machine's that has been given a value */
-	uint32_t block, place;
-};
-
 struct found { /* the outcome: where an entity is */
 	uint32_t lo, hi;
 	uint32_t place; /* of the machine; NONE: a constant */
@@ -74,15 +81,20 @@ struct flow {
 	struct wdx_values v;
 	struct wdx_machine m;
 	uint32_t *assoc; /* of each machine value: the wasm value, 0 is none */
+	uint32_t
+		*hints; /* of each merge of the machine's: the wasm value that a claim says it is */
 	size_t nassoc;
-	struct wdx_held *state;
+	wdx_held *state, *seen; /* of each place, now and when its open holding was looked at */
+	struct open *open;
+	uint32_t *placed; /* number in the map, NONE: not looked up yet */
 	size_t nstate;
 	WDX_VEC(struct probe) probes;
 	WDX_VEC(struct holding) holdings;
 	WDX_VEC(struct user) users;
 	WDX_VEC(struct input) inputs;
 	WDX_VEC(struct edge) edges;
-	WDX_VEC(struct merge) merges;
+	WDX_VEC(uint32_t) merges; /* of the machine's: those that have been given a value */
+	struct index inputs_of, holdings_of;
 	WDX_VEC(struct found) found;
 	WDX_VEC(struct wdx_map_entity) entities; /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
@@ -91,6 +103,38 @@ struct flow {
 	uint32_t *steps; /* left; MAX_STEPS for each function */
 	bool nomem;
 };
+
+/* ---- indices ----------------------------------------------------------------------------------
+ */
+
+static bool build_index(struct flow *x, struct index *ix, size_t nkeys, size_t n,
+			uint32_t (*key)(const struct flow *x, size_t item))
+{
+	uint32_t *start;
+
+	ix->start.len = ix->items.len = 0;
+	if (!wdx_vec_reserve(&ix->start, nkeys + 2) || !wdx_vec_reserve(&ix->items, n)) {
+		x->nomem = true;
+		return false;
+	}
+	start = ix->start.data;
+	memset(start, 0, (nkeys + 2) * sizeof(*start));
+	for (size_t i = 0; i < n; i++)
+		start[key(x, i) + 2]++;
+	for (size_t k = 2; k < nkeys + 2; k++)
+		start[k] += start[k - 1];
+	for (size_t i = 0; i < n; i++)
+		ix->items.data[start[key(x, i) + 1]++] = (uint32_t)i;
+	ix->start.len = nkeys + 1;
+	ix->items.len = n;
+	return true;
+}
+
+/* CONTEXT comes behind all other values. */
+static uint32_t value_key(const struct flow *x, uint32_t value)
+{
+	return value == CONTEXT ? (uint32_t)x->v.values.len : value;
+}
 
 /* ---- positions --------------------------------------------------------------------------------
  */
@@ -168,6 +212,18 @@ static uint32_t way_out(const struct flow *x, uint32_t pos)
 	return pos;
 }
 
+static uint32_t width_of(uint8_t type)
+{
+	switch (type) {
+	case WDX_I32:
+	case WDX_F32:
+		return 4;
+	case WDX_V128:
+		return 16;
+	}
+	return 8;
+}
+
 /* ---- claims -----------------------------------------------------------------------------------
  */
 
@@ -178,10 +234,7 @@ static uint32_t machine_place(const struct flow *x, const struct wdx_place *p)
 		return p->reg < x->m.nregs ? p->reg : NONE;
 	if (p->kind != WDX_PLACE_MEM || p->base != WDX_BASE_CFA || p->n != 1)
 		return NONE;
-	for (uint32_t i = 0; i < x->m.nslots; i++)
-		if (x->m.slots[i] == x->map->offsets.data[p->first])
-			return x->m.nregs + i;
-	return NONE;
+	return wdx_machine_slot(&x->m, x->map->offsets.data[p->first]);
 }
 
 static void add_probe(struct flow *x, const struct wdx_map_entity *e, const struct wdx_map_range *r)
@@ -204,7 +257,7 @@ static void add_probe(struct flow *x, const struct wdx_map_entity *e, const stru
 	}
 	p = value ? wdx_vec_push(&x->probes) : NULL;
 	if (p)
-		*p = (struct probe){at, place, value};
+		*p = (struct probe){at, place, value, 0};
 	else
 		x->nomem |= value != 0;
 }
@@ -267,53 +320,57 @@ static void associate(struct flow *x, uint32_t mv, uint32_t value)
 		x->assoc[mv] = NONE;
 }
 
-static void check_probe(struct flow *x, const struct probe *p)
+/* Whether what a place holds is that wasm constant, in all the bytes of its type. */
+static bool is_constant(const struct flow *x, wdx_held h, uint32_t value)
 {
-	struct wdx_held h = x->state[p->place];
+	const struct wdx_mvalue *mv = &x->m.values.data[wdx_held_value(h)];
+	const struct wdx_value *v;
+	uint32_t width;
 
-	if (!h.value)
-		return;
-	if (bears_out(x, &x->m.values.data[h.value], p->value)) {
-		x->stats->proved++;
-		associate(x, h.value, p->value);
+	if (mv->kind != WDX_MV_CONST || value == CONTEXT)
+		return false;
+	v = &x->v.values.data[value];
+	width = width_of(v->type);
+	return v->kind == WDX_VALUE_CONST && width <= 8 && wdx_held_width(h) >= width &&
+	       !(((uint64_t)mv->imm ^ v->bits) << (64 - 8 * width));
+}
+
+static bool is_value(const struct flow *x, wdx_held h, uint32_t value)
+{
+	return h && (x->assoc[wdx_held_value(h)] == value || is_constant(x, h, value));
+}
+
+/* Looks up what each claim's place holds where its first state is. */
+static void look_at_claims(struct flow *x)
+{
+	struct probe *p = x->probes.data, *last = p + x->probes.len;
+
+	for (uint32_t b = 0; b < x->m.blocks.len && p < last; b++) {
+		const struct wdx_mblock *block = &x->m.blocks.data[b];
+		const struct wdx_minsn *i = &x->m.insns.data[block->first], *end = i + block->n;
+		uint32_t hi = end[-1].at + end[-1].a.size;
+
+		while (p < last && p->at < i->at)
+			p++;
+		if (!block->reached || p == last || p->at >= hi)
+			continue;
+		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
+		for (; p < last && p->at < hi; i++) {
+			for (; p < last && p->at < i->at + i->a.size; p++)
+				p->held = x->state[p->place];
+			wdx_machine_step(&x->m, i, x->state);
+		}
 	}
-}
-
-static size_t first_probe(const struct flow *x, uint32_t at)
-{
-	size_t lo = 0, hi = x->probes.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (x->probes.data[mid].at < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static const struct wdx_held *in_of(const struct flow *x, uint32_t block)
-{
-	return x->m.in + (size_t)block * x->m.nplaces;
-}
-
-static const struct wdx_held *out_of(const struct flow *x, uint32_t block)
-{
-	return x->m.out + (size_t)block * x->m.nplaces;
 }
 
 /* A parameter comes in one register: where two are said to bring it, neither is believed. */
 static void drop_doubles(struct flow *x)
 {
-	for (size_t i = 1; i < x->m.values.len; i++) {
+	for (uint32_t i = 1; i <= x->m.nregs; i++) {
 		bool twice = false;
 
-		if (x->m.values.data[i].kind != WDX_MV_ENTRY || !x->assoc[i])
-			continue;
-		for (size_t k = i + 1; k < x->m.values.len; k++) {
-			if (x->m.values.data[k].kind != WDX_MV_ENTRY || x->assoc[k] != x->assoc[i])
+		for (uint32_t k = i + 1; x->assoc[i] && k <= x->m.nregs; k++) {
+			if (x->assoc[k] != x->assoc[i])
 				continue;
 			x->assoc[k] = 0;
 			twice = true;
@@ -325,24 +382,33 @@ static void drop_doubles(struct flow *x)
 
 static void check_claims(struct flow *x)
 {
-	for (uint32_t b = 0; b < x->m.blocks.len; b++) {
-		const struct wdx_mblock *block = &x->m.blocks.data[b];
-		const struct wdx_minsn *i = &x->m.insns.data[block->first], *end = i + block->n;
-		size_t k;
+	struct probe *p;
 
-		if (!block->reached)
-			continue;
-		memcpy(x->state, in_of(x, b), x->m.nplaces * sizeof(*x->state));
-		for (k = first_probe(x, i->at); i < end; i++) {
-			for (; k < x->probes.len && x->probes.data[k].at < i->at + i->a.size; k++)
-				check_probe(x, &x->probes.data[k]);
-			wdx_machine_step(&x->m, i, x->state);
-		}
+	if (x->probes.len)
+		look_at_claims(x);
+	wdx_vec_each (p, &x->probes) {
+		uint32_t mv = wdx_held_value(p->held);
+
+		if (mv >= x->m.first_phi)
+			x->hints[mv - x->m.first_phi] = p->value;
+		else if (mv && bears_out(x, &x->m.values.data[mv], p->value))
+			associate(x, mv, p->value);
 	}
-	for (size_t i = 0; i < x->m.values.len; i++)
+	wdx_vec_each (p, &x->probes)
+		if (x->assoc[wdx_held_value(p->held)] == NONE)
+			x->assoc[wdx_held_value(p->held)] = 0;
+	for (uint32_t i = 1; i <= x->m.nregs; i++)
 		if (x->assoc[i] == NONE)
 			x->assoc[i] = 0;
 	drop_doubles(x);
+}
+
+static void count_proved(struct flow *x)
+{
+	const struct probe *p;
+
+	wdx_vec_each (p, &x->probes)
+		x->stats->proved += is_value(x, p->held, p->value);
 }
 
 /* ---- arguments --------------------------------------------------------------------------------
@@ -372,11 +438,11 @@ static void vote(struct flow *x)
 {
 	unsigned class, nth;
 
-	for (uint32_t i = 1; i < x->m.values.len; i++) {
+	for (uint32_t i = 1; i <= x->m.nregs; i++) {
 		const struct wdx_mvalue *mv = &x->m.values.data[i];
 		uint32_t value = x->assoc[i];
 
-		if (mv->kind != WDX_MV_ENTRY || !value || value == CONTEXT)
+		if (!value || value == CONTEXT)
 			continue;
 		if (argument(x, x->f->wasm, x->v.values.data[value].arg, &class, &nth))
 			x->convention->votes[class][nth][mv->reg]++;
@@ -399,10 +465,10 @@ static void take_arguments(struct flow *x)
 {
 	unsigned class, nth;
 
-	for (uint32_t i = 1; i < x->m.values.len; i++) {
+	for (uint32_t i = 1; i <= x->m.nregs; i++) {
 		const struct wdx_mvalue *mv = &x->m.values.data[i];
 
-		for (uint32_t k = 1; mv->kind == WDX_MV_ENTRY && k < x->v.values.len; k++) {
+		for (uint32_t k = 1; k < x->v.values.len; k++) {
 			const struct wdx_value *v = &x->v.values.data[k];
 
 			if (v->kind != WDX_VALUE_PARAM)
@@ -417,13 +483,9 @@ static void take_arguments(struct flow *x)
 /* ---- merges -----------------------------------------------------------------------------------
  */
 
-static int by_input(const void *a, const void *b)
+static uint32_t input_key(const struct flow *x, size_t item)
 {
-	const struct input *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->phi < y->phi ? -1 : x->phi > y->phi;
+	return x->inputs.data[item].value;
 }
 
 static void index_inputs(struct flow *x)
@@ -432,34 +494,15 @@ static void index_inputs(struct flow *x)
 	for (uint32_t i = 1; i < x->v.values.len; i++) {
 		const struct wdx_value *v = &x->v.values.data[i];
 
-		for (uint32_t k = 0; k < v->n; k++) {
-			struct input *in = wdx_vec_push(&x->inputs);
-
-			if (!in) {
-				x->nomem = true;
-				return;
-			}
-			*in = (struct input){x->v.inputs.data[v->first + k].value,
-					     x->v.inputs.data[v->first + k].from, i};
+		if (!wdx_vec_reserve(&x->inputs, v->n)) {
+			x->nomem = true;
+			return;
 		}
+		for (uint32_t k = 0; k < v->n; k++)
+			x->inputs.data[x->inputs.len++] =
+				(struct input){x->v.inputs.data[v->first + k].value, i};
 	}
-	if (x->inputs.len)
-		qsort(x->inputs.data, x->inputs.len, sizeof(*x->inputs.data), by_input);
-}
-
-static size_t first_input(const struct flow *x, uint32_t value)
-{
-	size_t lo = 0, hi = x->inputs.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (x->inputs.data[mid].value < value)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	build_index(x, &x->inputs_of, x->v.values.len, x->inputs.len, input_key);
 }
 
 /* What the merge gets when control comes by the instruction at `from`, maybe through other merges
@@ -564,24 +607,25 @@ static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_t value, bool hope)
 {
 	const struct wdx_mblock *b = &x->m.blocks.data[block];
-	uint32_t self = in_of(x, block)[place].value;
+	uint32_t self = wdx_held_value(wdx_machine_in(&x->m, block)[place]);
 	bool phi = value != CONTEXT && x->v.values.data[value].kind == WDX_VALUE_PHI;
 
 	for (uint32_t k = 0; k < b->npreds; k++) {
-		uint32_t from = x->m.preds.data[b->first_pred + k], got, want = value, exit;
-		uint32_t mv = out_of(x, from)[place].value;
+		uint32_t from = x->m.preds.data[b->first_pred + k], want = value, exit;
+		wdx_held h = wdx_machine_out(&x->m, from)[place];
+		uint32_t mv = wdx_held_value(h);
 
 		if (!x->m.blocks.data[from].reached)
 			continue;
-		got = mv == self ? value : x->assoc[mv];
-		if (got == value && !phi)
+		if (!phi && (mv == self || is_value(x, h, value)))
 			continue;
-		if (hope && !got && x->m.values.data[mv].kind == WDX_MV_PHI)
+		if (hope && mv != self && mv >= x->m.first_phi && !x->assoc[mv])
 			continue;
 		exit = phi ? x->edges.data[from].out : NONE;
-		if (phi)
-			want = exit == NONE ? 0 : wanted(x, value, exit);
-		if (!got || got != want)
+		if (exit == NONE)
+			return false;
+		want = wanted(x, value, exit);
+		if (!want || !(mv == self ? want == value : is_value(x, h, want)))
 			return false;
 	}
 	return true;
@@ -592,13 +636,15 @@ static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_
 static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place, uint32_t value,
 			   uint32_t pos, unsigned depth)
 {
-	for (size_t i = first_input(x, value);
-	     i < x->inputs.len && x->inputs.data[i].value == value; i++) {
-		uint32_t phi = x->inputs.data[i].phi, found;
+	const uint32_t *start = x->inputs_of.start.data + value, *item = x->inputs_of.items.data;
+	uint32_t before = 0;
 
-		if (phi == value || (i && !memcmp(&x->inputs.data[i - 1].value, &value, 4) &&
-				     x->inputs.data[i - 1].phi == phi))
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		uint32_t phi = x->inputs.data[item[i]].phi, found;
+
+		if (phi == value || phi == before)
 			continue;
+		before = phi;
 		if (wdx_value_at(&x->v, x->v.values.data[phi].arg, pos) == phi &&
 		    agrees(x, block, place, phi, true))
 			return phi;
@@ -609,17 +655,21 @@ static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place,
 	return 0;
 }
 
-/* A first guess, made where one way in is known. */
-static uint32_t guess(const struct flow *x, uint32_t block, uint32_t place, uint32_t pos)
+/* A first guess, made where one way in is known, or where a claim says what the merge is. */
+static uint32_t guess(const struct flow *x, uint32_t mv)
 {
+	uint32_t block = x->m.values.data[mv].at, place = x->m.values.data[mv].reg;
+	uint32_t pos = x->edges.data[block].in, value = x->hints[mv - x->m.first_phi], found;
 	const struct wdx_mblock *b = &x->m.blocks.data[block];
-	uint32_t value = 0, found;
 
+	if (value && agrees(x, block, place, value, true))
+		return value;
+	value = 0;
 	for (uint32_t k = 0; k < b->npreds && !value; k++) {
 		uint32_t from = x->m.preds.data[b->first_pred + k];
 
 		if (x->m.blocks.data[from].reached)
-			value = x->assoc[out_of(x, from)[place].value];
+			value = x->assoc[wdx_held_value(wdx_machine_out(&x->m, from)[place])];
 	}
 	if (!value)
 		return 0;
@@ -629,13 +679,6 @@ static uint32_t guess(const struct flow *x, uint32_t block, uint32_t place, uint
 			return found;
 	}
 	return agrees(x, block, place, value, true) ? value : 0;
-}
-
-static bool is_merge(const struct flow *x, uint32_t block, uint32_t place)
-{
-	const struct wdx_mvalue *mv = &x->m.values.data[in_of(x, block)[place].value];
-
-	return mv->kind == WDX_MV_PHI && mv->at == block && mv->reg == place;
 }
 
 static void find_edges(struct flow *x)
@@ -650,20 +693,21 @@ static void find_edges(struct flow *x)
 	x->edges.len = x->m.blocks.len;
 }
 
-static void guess_merges(struct flow *x, uint32_t block)
+/* The function's entry is one more way into its first block, which is not looked at. */
+static void guess_merges(struct flow *x)
 {
-	for (uint32_t p = 0; p < x->m.nplaces; p++) {
-		uint32_t mv = in_of(x, block)[p].value;
-		struct merge *slot;
+	for (uint32_t mv = (uint32_t)x->m.first_phi; mv < x->m.values.len && !x->nomem; mv++) {
+		const struct wdx_mvalue *v = &x->m.values.data[mv];
+		uint32_t *slot;
 
-		if (!is_merge(x, block, p) || x->assoc[mv])
+		if (!v->at || wdx_held_value(wdx_machine_in(&x->m, v->at)[v->reg]) != mv)
 			continue;
-		x->assoc[mv] = guess(x, block, p, x->edges.data[block].in);
+		x->assoc[mv] = guess(x, mv);
 		if (!x->assoc[mv])
 			continue;
 		slot = wdx_vec_push(&x->merges);
 		if (slot)
-			*slot = (struct merge){block, p};
+			*slot = mv;
 		x->nomem |= !slot;
 	}
 }
@@ -678,18 +722,16 @@ static void match_merges(struct flow *x)
 	x->merges.len = 0;
 	*x->steps = MAX_STEPS;
 	find_edges(x);
-	for (uint32_t b = 0; b < x->m.blocks.len && !x->nomem; b++)
-		if (b && x->m.blocks.data[b].reached && x->m.blocks.data[b].npreds > 1)
-			guess_merges(x, b);
+	guess_merges(x);
 	do {
 		left = x->merges.len;
 		x->merges.len = 0;
 		for (size_t i = 0; i < left; i++) {
-			struct merge g = x->merges.data[i];
-			uint32_t mv = in_of(x, g.block)[g.place].value;
+			uint32_t mv = x->merges.data[i];
+			const struct wdx_mvalue *v = &x->m.values.data[mv];
 
-			if (rounds < MAX_ROUNDS && agrees(x, g.block, g.place, x->assoc[mv], false))
-				x->merges.data[x->merges.len++] = g;
+			if (rounds < MAX_ROUNDS && agrees(x, v->at, v->reg, x->assoc[mv], false))
+				x->merges.data[x->merges.len++] = mv;
 			else
 				x->assoc[mv] = 0;
 		}
@@ -700,117 +742,93 @@ static void match_merges(struct flow *x)
 /* ---- holdings ---------------------------------------------------------------------------------
  */
 
-struct open { /* what a place holds now */
-	uint32_t value, width;
-	uint32_t since;
-	uint32_t last; /* the place's last holding, to go on with; NONE: none */
-};
-
-static uint32_t width_of(uint8_t type)
-{
-	switch (type) {
-	case WDX_I32:
-	case WDX_F32:
-		return 4;
-	case WDX_V128:
-		return 16;
-	}
-	return 8;
-}
-
-static void close_holding(struct flow *x, struct open *o, uint32_t place, uint32_t at)
+static void close_holding(struct flow *x, const struct open *o, uint32_t place, uint32_t at)
 {
 	struct holding *h;
 
 	if (!o->value || o->since == at)
 		return;
-	h = o->last == NONE ? NULL : &x->holdings.data[o->last];
-	if (h && h->value == o->value && h->width == o->width && h->hi == o->since) {
-		h->hi = at;
-		return;
-	}
-	o->last = (uint32_t)x->holdings.len;
 	h = wdx_vec_push(&x->holdings);
 	if (h)
 		*h = (struct holding){o->value, place, o->width, o->since, at};
-	else
-		x->nomem = true;
+	x->nomem |= !h;
 }
 
-static void update_place(struct flow *x, struct open *open, uint32_t p, uint32_t at)
+static void update_place(struct flow *x, uint32_t p, uint32_t at)
 {
-	uint32_t value = x->assoc[x->state[p].value], width = x->state[p].width;
+	struct open *o = &x->open[p];
+	uint32_t value = x->assoc[wdx_held_value(x->state[p])], width = wdx_held_width(x->state[p]);
 
-	if (value == open[p].value && (!value || width == open[p].width))
+	x->seen[p] = x->state[p];
+	if (value == o->value && (!value || width == o->width))
 		return;
-	close_holding(x, &open[p], p, at);
-	open[p].value = value;
-	open[p].width = width;
-	open[p].since = at;
+	close_holding(x, o, p, at);
+	*o = (struct open){value, width, at};
 }
 
-static void update_all(struct flow *x, struct open *open, uint32_t at)
+static void update_all(struct flow *x, uint32_t at)
 {
-	for (uint32_t p = 0; p < x->m.nplaces; p++)
-		update_place(x, open, p, at);
+	for (uint32_t c = 0; c < x->m.stride; c += WDX_CHUNK) {
+		if (wdx_same_chunk(x->state + c, x->seen + c))
+			continue;
+		for (uint32_t p = c; p < c + WDX_CHUNK; p++)
+			if (x->state[p] != x->seen[p])
+				update_place(x, p, at);
+	}
 }
 
 /* After the step over the instruction, of what it changed. */
-static void update(struct flow *x, struct open *open, const struct wdx_minsn *i)
+static void update(struct flow *x, const struct wdx_minsn *i)
 {
 	uint32_t at = i->at + i->a.size;
 
-	if (x->m.wide) {
-		update_all(x, open, at);
+	if (x->m.wide || i->a.call) {
+		update_all(x, at);
 		return;
 	}
 	for (uint32_t k = 0; k < 2; k++)
-		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1) {
-			uint32_t reg = 64 * k + (uint32_t)__builtin_ctzll(bits);
+		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1)
+			update_place(x, 64 * k + (uint32_t)__builtin_ctzll(bits), at);
+}
 
-			if (reg < x->m.nregs)
-				update_place(x, open, reg, at);
-		}
+/* From there on no place holds anything. */
+static void forget_all(struct flow *x, uint32_t at)
+{
+	memset(x->state, 0, x->m.stride * sizeof(*x->state));
+	update_all(x, at);
+}
+
+static uint32_t holding_key(const struct flow *x, size_t item)
+{
+	return value_key(x, x->holdings.data[item].value);
 }
 
 static void find_holdings(struct flow *x)
 {
-	struct open *open = malloc(x->m.nplaces * sizeof(*open));
+	uint32_t at = 0;
 
 	x->holdings.len = 0;
-	if (!open) {
-		x->nomem = true;
-		return;
-	}
-	for (uint32_t p = 0; p < x->m.nplaces; p++)
-		open[p] = (struct open){.last = NONE};
+	memset(x->seen, 0, x->m.stride * sizeof(*x->seen));
+	memset(x->open, 0, x->m.stride * sizeof(*x->open));
 	for (uint32_t b = 0; b < x->m.blocks.len && !x->nomem; b++) {
 		const struct wdx_mblock *block = &x->m.blocks.data[b];
 		const struct wdx_minsn *i = &x->m.insns.data[block->first], *end = i + block->n;
 
+		if (i->at != at || !block->reached)
+			forget_all(x, at);
+		at = end[-1].at + end[-1].a.size;
 		if (!block->reached)
 			continue;
-		memcpy(x->state, in_of(x, b), x->m.nplaces * sizeof(*x->state));
-		update_all(x, open, i->at);
+		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
+		update_all(x, i->at);
 		for (; i < end; i++) {
 			wdx_machine_step(&x->m, i, x->state);
-			update(x, open, i);
-		}
-		for (uint32_t p = 0; p < x->m.nplaces; p++) {
-			close_holding(x, &open[p], p, end[-1].at + end[-1].a.size);
-			open[p].value = 0;
+			update(x, i);
 		}
 	}
-	free(open);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const struct holding *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
+	forget_all(x, at);
+	if (!x->nomem)
+		build_index(x, &x->holdings_of, x->v.values.len + 1, x->holdings.len, holding_key);
 }
 
 /* Local after local, by position. */
@@ -838,14 +856,16 @@ static void find_users(struct flow *x)
 
 static uint32_t map_place(struct flow *x, uint32_t place, uint32_t value)
 {
-	int64_t off;
+	uint32_t *placed = place == NONE ? NULL : &x->placed[place];
 
-	if (place == NONE)
+	if (!placed)
 		return wdx_map_place_const(x->map, x->v.values.data[value].bits);
-	if (place < x->m.nregs)
-		return wdx_map_place_reg(x->map, place);
-	off = x->m.slots[place - x->m.nregs];
-	return wdx_map_place_mem(x->map, WDX_BASE_CFA, 0, &off, 1);
+	if (*placed == NONE && place < x->m.nregs)
+		*placed = wdx_map_place_reg(x->map, place);
+	else if (*placed == NONE)
+		*placed = wdx_map_place_mem(x->map, WDX_BASE_CFA, 0,
+					    &x->m.slots[place - x->m.nregs].off, 1);
+	return *placed;
 }
 
 static bool is_passing(const struct flow *x, uint32_t place)
@@ -855,8 +875,13 @@ static bool is_passing(const struct flow *x, uint32_t place)
 
 static void add_found(struct flow *x, uint32_t lo, uint32_t hi, uint32_t place, uint32_t value)
 {
-	struct found *f = wdx_vec_push(&x->found);
+	struct found *f = x->found.len ? &x->found.data[x->found.len - 1] : NULL;
 
+	if (f && f->hi == lo && f->place == place && (place != NONE || f->value == value)) {
+		f->hi = hi;
+		return;
+	}
+	f = wdx_vec_push(&x->found);
 	if (f)
 		*f = (struct found){lo, hi, place, value, is_passing(x, place)};
 	x->nomem |= !f;
@@ -888,71 +913,59 @@ static void add_interval(struct flow *x, uint32_t i, uint32_t lo, uint32_t hi, c
 	add_found(x, from, iv[i].hi < hi ? iv[i].hi : hi, place, u->value);
 }
 
+/* The intervals of a user, in x->code->by_wasm. */
+struct span {
+	uint32_t first, end;
+};
+
 /* The parts of [lo, hi) where the user has its value. */
 static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct user *u,
-		      uint32_t place)
+		      const struct span *s, uint32_t place)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t a = first_by_wasm(x, u->lo), b = first_by_wasm(x, u->hi);
-	uint32_t i = interval_at(x, lo), end = x->f->first + x->f->n;
+	uint32_t i, end = x->f->first + x->f->n;
 
-	if (b - a < (hi - lo) / 8) { /* an interval is some eight bytes */
-		for (; a < b; a++)
-			add_interval(x, x->code->by_wasm[a], lo, hi, u, place);
+	if (s->end - s->first < (hi - lo) / 8) { /* an interval is some eight bytes */
+		for (i = s->first; i < s->end; i++)
+			add_interval(x, x->code->by_wasm[i], lo, hi, u, place);
 		return;
 	}
-	for (; i < end && iv[i].lo < hi; i++)
+	for (i = interval_at(x, lo); i < end && iv[i].lo < hi; i++)
 		if (iv[i].wasm >= u->lo && iv[i].wasm < u->hi)
 			add_interval(x, i, lo, hi, u, place);
-}
-
-static size_t first_holding(const struct flow *x, uint32_t value)
-{
-	size_t lo = 0, hi = x->holdings.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (x->holdings.data[mid].value < value)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* A slot that is never reloaded may be an argument's, which is the callee's during a call. */
-static bool is_kept(const struct flow *x, uint32_t place)
-{
-	return place < x->m.nregs || x->m.reloaded[place - x->m.nregs];
 }
 
 static void use(struct flow *x, const struct user *u)
 {
 	const struct wdx_map_part *part = &x->map->parts.data[x->f->map->first_part];
 	uint32_t width = width_of(wdx_wasm_local_type(x->wasm, x->f->wasm, u->local));
+	const uint32_t *start = x->holdings_of.start.data + u->value;
+	bool constant = x->v.values.data[u->value].kind == WDX_VALUE_CONST;
+	struct span s;
 
-	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
-		add_where(x, part->lo, part->hi, u, NONE);
+	if (start[0] == start[1] && !constant)
+		return;
+	s = (struct span){first_by_wasm(x, u->lo), first_by_wasm(x, u->hi)};
+	if (s.first == s.end)
+		return;
+	if (constant) {
+		add_where(x, part->lo, part->hi, u, &s, NONE);
 		return;
 	}
-	for (size_t i = first_holding(x, u->value);
-	     i < x->holdings.len && x->holdings.data[i].value == u->value; i++) {
-		const struct holding *h = &x->holdings.data[i];
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
 
-		if (h->width >= width && is_kept(x, h->place))
-			add_where(x, h->lo, h->hi, u, h->place);
+		if (h->width >= width)
+			add_where(x, h->lo, h->hi, u, &s, h->place);
 	}
 }
 
-static int by_worth(const void *a, const void *b)
+static int by_lo(const void *a, const void *b)
 {
 	const struct found *x = a, *y = b;
 
 	if (x->lo != y->lo)
 		return x->lo < y->lo ? -1 : 1;
-	if (x->passing != y->passing)
-		return x->passing ? 1 : -1;
 	if (x->hi != y->hi)
 		return x->hi > y->hi ? -1 : 1;
 	return x->place < y->place ? -1 : x->place > y->place;
@@ -979,30 +992,39 @@ static void put_range(struct flow *x, struct wdx_map_entity *e, uint32_t lo, uin
 	e->n++;
 }
 
-/* Where several places are known at once, the one that lasts: not taken by calls, longest first. */
-static void put_found(struct flow *x, struct wdx_map_entity *e)
+static void sort_found(struct flow *x)
 {
-	uint32_t at = 0;
-
 	for (size_t i = 1; i < x->found.len; i++) {
-		if (by_worth(&x->found.data[i - 1], &x->found.data[i]) <= 0)
+		if (by_lo(&x->found.data[i - 1], &x->found.data[i]) <= 0)
 			continue;
-		qsort(x->found.data, x->found.len, sizeof(*x->found.data), by_worth);
+		qsort(x->found.data, x->found.len, sizeof(*x->found.data), by_lo);
 		break;
 	}
-	for (size_t i = 0; i < x->found.len; i++) {
-		const struct found *f = &x->found.data[i];
-		uint32_t lo = f->lo > at ? f->lo : at, hi = f->hi;
+}
 
-		/* one that calls take gives way to one that they do not */
-		for (size_t k = i + 1; f->passing && k < x->found.len && x->found.data[k].lo < hi;
-		     k++)
-			if (!x->found.data[k].passing && x->found.data[k].hi > lo)
-				hi = x->found.data[k].lo > lo ? x->found.data[k].lo : lo;
-		if (lo < hi)
-			put_range(x, e, lo, hi, map_place(x, f->place, f->value));
-		if (hi > at)
-			at = hi;
+/* Where several places are known at once, the one that lasts: not taken by calls, longest. */
+static void put_found(struct flow *x, struct wdx_map_entity *e)
+{
+	static const struct found none;
+	const struct found *best[2] = {&none, &none}; /* seen so far, by passing */
+	const struct found *next = x->found.data, *end = next + x->found.len;
+	uint32_t at = 0;
+
+	sort_found(x);
+	for (;;) {
+		for (; next < end && next->lo <= at; next++)
+			if (next->hi > best[next->passing]->hi)
+				best[next->passing] = next;
+		const struct found *f = best[0]->hi > at ? best[0] : best[1];
+		uint32_t hi = f->hi;
+
+		if (hi <= at && next == end)
+			return;
+		if (next < end && next->lo < hi && f->passing)
+			hi = next->lo;
+		if (f->hi > at)
+			put_range(x, e, at, hi, map_place(x, f->place, f->value));
+		at = f->hi > at ? hi : next->lo;
 	}
 }
 
@@ -1034,12 +1056,13 @@ static void put_locals(struct flow *x)
 
 static void put_context(struct flow *x)
 {
-	x->found.len = 0;
-	for (size_t i = first_holding(x, CONTEXT);
-	     i < x->holdings.len && x->holdings.data[i].value == CONTEXT; i++) {
-		const struct holding *h = &x->holdings.data[i];
+	const uint32_t *start = x->holdings_of.start.data + value_key(x, CONTEXT);
 
-		if (h->width >= 8 && is_kept(x, h->place))
+	x->found.len = 0;
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+
+		if (h->width >= 8)
 			add_found(x, h->lo, h->hi, h->place, CONTEXT);
 	}
 	put_entity(x, WDX_ENT_CONTEXT, 0);
@@ -1076,24 +1099,48 @@ static void keep_others(struct flow *x, const struct wdx_map_func *f, bool all, 
 /* ---- functions --------------------------------------------------------------------------------
  */
 
-static bool prepare(struct flow *x)
+static bool prepare_values(struct flow *x)
 {
-	if (x->m.values.len > x->nassoc) {
+	size_t n = x->m.values.len;
+
+	if (2 * n > x->nassoc) {
 		free(x->assoc);
-		x->nassoc = x->m.values.len * 2;
+		x->nassoc = 4 * n;
 		x->assoc = malloc(x->nassoc * sizeof(*x->assoc));
 	}
-	if (x->m.nplaces > x->nstate) {
-		free(x->state);
-		x->nstate = x->m.nplaces;
-		x->state = malloc(x->nstate * sizeof(*x->state));
-	}
-	if (!x->assoc || !x->state) {
-		x->nassoc = x->nstate = 0;
+	if (!x->assoc) {
+		x->nassoc = 0;
 		return false;
 	}
-	memset(x->assoc, 0, x->m.values.len * sizeof(*x->assoc));
+	x->hints = x->assoc + n;
+	memset(x->assoc, 0, (2 * n - x->m.first_phi) * sizeof(*x->assoc));
 	return true;
+}
+
+static bool prepare_places(struct flow *x)
+{
+	size_t n = x->m.stride;
+
+	if (n > x->nstate) {
+		free(x->state);
+		free(x->open);
+		x->nstate = 2 * n;
+		x->state = malloc(3 * x->nstate * sizeof(*x->state));
+		x->open = malloc(x->nstate * sizeof(*x->open));
+	}
+	if (!x->state || !x->open) {
+		x->nstate = 0;
+		return false;
+	}
+	x->seen = x->state + n;
+	x->placed = x->seen + n;
+	memset(x->placed, 0xff, n * sizeof(*x->placed));
+	return true;
+}
+
+static bool prepare(struct flow *x)
+{
+	return prepare_values(x) && prepare_places(x);
 }
 
 static struct wdx_error *analyse(struct flow *x, bool *known)
@@ -1107,18 +1154,13 @@ static struct wdx_error *analyse(struct flow *x, bool *known)
 
 static void match(struct flow *x)
 {
-	find_probes(x);
-	take_arguments(x);
-	check_claims(x);
-	index_inputs(x);
-	if (!x->nomem)
-		match_merges(x);
-	if (!x->nomem)
-		find_holdings(x);
-	if (x->holdings.len)
-		qsort(x->holdings.data, x->holdings.len, sizeof(*x->holdings.data), by_value);
-	if (!x->nomem)
-		find_users(x);
+	static void (*const steps[])(struct flow *) = {
+		find_probes,  take_arguments, check_claims,  index_inputs,
+		match_merges, count_proved,   find_holdings, find_users,
+	};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !x->nomem; i++)
+		steps[i](x);
 }
 
 /* Compilers have one convention for all wasm functions: where nine in ten functions prove an
@@ -1172,9 +1214,11 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 	if (known) {
 		x->stats->followed++;
 		match(x);
-		put_locals(x);
+		if (!x->nomem)
+			put_locals(x);
 		keep_others(x, f, false, WDX_ENT_STACK, WDX_ENT_CONTEXT);
-		put_context(x);
+		if (!x->nomem)
+			put_context(x);
 		keep_others(x, f, false, WDX_ENT_MEMORY, UINT32_MAX);
 	} else {
 		keep_others(x, f, true, 0, 0);
@@ -1231,11 +1275,16 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.inputs);
 	wdx_vec_free(&x.edges);
 	wdx_vec_free(&x.merges);
+	wdx_vec_free(&x.inputs_of.start);
+	wdx_vec_free(&x.inputs_of.items);
+	wdx_vec_free(&x.holdings_of.start);
+	wdx_vec_free(&x.holdings_of.items);
 	wdx_vec_free(&x.found);
 	wdx_vec_free(&x.entities);
 	wdx_vec_free(&x.ranges);
 	free(x.assoc);
 	free(x.state);
+	free(x.open);
 	free(x.preserved);
 	free(x.convention);
 	return err;

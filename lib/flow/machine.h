@@ -3,10 +3,10 @@
  * The values of a function's machine code: which value each register and frame slot holds at each
  * instruction, whatever path led there.
  *
- * A value is what a register held on entry, a constant, an address in the frame, what an
- * instruction computed, or the merge of several where paths join (a phi).  Copies, spills and
+ * A value is what a register held on entry, a constant, what an instruction computed, or the merge
+ * of several where paths join (a phi), of places that are still read there.  Copies, spills and
  * reloads pass values on.  What is not followed is unknown: a place that holds it holds nothing of
- * interest.
+ * interest.  Places are registers, and those slots of the frame that are loaded and stored.
  */
 #ifndef WDX_FLOW_MACHINE_H
 #define WDX_FLOW_MACHINE_H
@@ -20,7 +20,6 @@ enum wdx_mvalue_kind {
 	WDX_MV_UNKNOWN,
 	WDX_MV_ENTRY, /* reg: as it was when the function was entered */
 	WDX_MV_CONST, /* imm */
-	WDX_MV_FRAME, /* imm: CFA + imm */
 	WDX_MV_INSN,  /* at: of the instruction; reg: which of its results */
 	WDX_MV_PHI,   /* at: of the block; reg: the place */
 };
@@ -33,16 +32,39 @@ struct wdx_mvalue {
 	int64_t imm;
 };
 
-struct wdx_held { /* what a place holds: the low `width` bytes of a value */
-	uint32_t value;
-	uint32_t width;
-};
+/* What a place holds: the low bytes of a value, up to 16 of them; 0 is nothing known. */
+typedef uint32_t wdx_held;
+
+enum { WDX_HELD_BITS = 5 };
+
+static inline uint32_t wdx_held_value(wdx_held h)
+{
+	return h >> WDX_HELD_BITS;
+}
+
+static inline uint32_t wdx_held_width(wdx_held h)
+{
+	return h & ((1 << WDX_HELD_BITS) - 1);
+}
+
+static inline wdx_held wdx_hold(uint32_t value, uint32_t width)
+{
+	return value << WDX_HELD_BITS | width;
+}
+
+enum wdx_mkills { WDX_KILLS_NONE, WDX_KILLS_SOME, WDX_KILLS_ALL };
 
 struct wdx_minsn {
 	uint32_t at;
-	uint32_t pops;	    /* a call: bytes of arguments that the callee takes off the stack */
-	uint32_t values;    /* the first of those it computes: one for each register in `writes` */
-	uint64_t writes[2]; /* registers that hold something new behind it */
+	uint32_t pops;	   /* a call: bytes of arguments that the callee takes off the stack */
+	uint32_t slot;	   /* place of the slot that it loads or stores as a whole, or UINT32_MAX */
+	uint32_t values;   /* the first of those it computes: one for each register in `gives` */
+	uint32_t constant; /* the value that it loads or stores */
+	uint8_t kills; /* slots of which nothing is known behind it, besides the one it stores */
+	uint32_t size; /* WDX_KILLS_SOME: those that overlap as many bytes from off on */
+	int64_t off;
+	uint64_t writes[2]; /* registers that hold something else behind it */
+	uint64_t gives[2];  /* of these, those that hold something it has computed */
 	struct wdx_access a;
 };
 
@@ -63,16 +85,42 @@ struct wdx_machine {
 	WDX_VEC(struct wdx_minsn) insns; /* by address */
 	WDX_VEC(struct wdx_mblock) blocks;
 	WDX_VEC(uint32_t) succs, preds;
-	WDX_VEC(struct wdx_mvalue) values; /* [0] is unknown */
+	WDX_VEC(struct wdx_mvalue) values; /* [0] is unknown, then what registers held on entry */
+	size_t first_phi;		   /* from here on all are merges */
 	uint32_t nregs;			   /* places below are registers by DWARF number */
-	int64_t slots[WDX_MAX_SLOTS];	   /* CFA offset of the slot at place nregs + i */
-	bool reloaded[WDX_MAX_SLOTS];	   /* others may be arguments, which callees own */
+	struct wdx_slot {
+		int64_t off;	/* from the CFA */
+		uint32_t width; /* at most so many bytes are stored there at once */
+	} slots[WDX_MAX_SLOTS]; /* by offset: of places nregs and up */
 	uint32_t nslots, nplaces;
-	bool escaped; /* an address in the frame is taken: calls may write there */
-	bool wide; /* the last step changed more than the registers that the instruction writes */
-	struct wdx_held *in, *out; /* of block b: nplaces from b * nplaces on */
+	uint32_t stride;    /* nplaces and what makes it a multiple of WDX_CHUNK, all nothing */
+	bool escaped;	    /* an address in the frame is taken: calls may write there */
+	bool wide;	    /* the last step changed more than what the instruction writes */
+	wdx_held *in, *out; /* of block b: stride of them from b * stride on */
 	struct wdx_machine_work *work;
 };
+
+/* Places are compared so many at once. */
+enum { WDX_CHUNK = 8 };
+
+static inline bool wdx_same_chunk(const wdx_held *a, const wdx_held *b)
+{
+	wdx_held differ = 0;
+
+	for (unsigned i = 0; i < WDX_CHUNK; i++)
+		differ |= a[i] ^ b[i];
+	return !differ;
+}
+
+static inline const wdx_held *wdx_machine_in(const struct wdx_machine *m, uint32_t block)
+{
+	return m->in + (size_t)block * m->stride;
+}
+
+static inline const wdx_held *wdx_machine_out(const struct wdx_machine *m, uint32_t block)
+{
+	return m->out + (size_t)block * m->stride;
+}
 
 struct wdx_error *wdx_machine_init(struct wdx_machine *m, const struct wdx_map *map,
 				   const struct wdx_target *target);
@@ -88,6 +136,9 @@ struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *w
 				 bool *known);
 
 /* Applies the instruction to state, nplaces of it. */
-void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *insn, struct wdx_held *state);
+void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *insn, wdx_held *state);
+
+/* The place of the slot at that offset from the CFA; UINT32_MAX: there is none. */
+uint32_t wdx_machine_slot(const struct wdx_machine *m, int64_t off);
 
 #endif

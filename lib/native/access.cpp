@@ -94,7 +94,7 @@ struct opcode_info {
 	int memory;    /* index of x86's five address operands, of aarch64's base; NONE */
 	unsigned traits;
 	bool stores;
-	mask writes; /* that are not operands */
+	mask writes, reads; /* that are not operands */
 };
 } // namespace
 
@@ -889,6 +889,20 @@ static mask implicit_writes(wdx_accesses &a, const MCInstrDesc &desc)
 	return writes;
 }
 
+static mask implicit_reads(wdx_accesses &a, const MCInstrDesc &desc)
+{
+	mask reads = {};
+
+#if LLVM_VERSION_MAJOR >= 16
+	for (MCPhysReg reg : desc.implicit_uses())
+		reads.add(reg_of(a, reg).parts);
+#else
+	for (const MCPhysReg *reg = desc.getImplicitUses(); reg && *reg; reg++)
+		reads.add(reg_of(a, *reg).parts);
+#endif
+	return reads;
+}
+
 static const MCOperandInfo &operand_of(const MCInstrDesc &desc, unsigned i)
 {
 #if LLVM_VERSION_MAJOR >= 15
@@ -943,6 +957,7 @@ static opcode_info look_at(wdx_accesses &a, unsigned opcode)
 	op.memory = find_memory(a, desc);
 	op.stores = may_store(a, desc, op);
 	op.writes = implicit_writes(a, desc);
+	op.reads = implicit_reads(a, desc);
 	if (desc.hasUnmodeledSideEffects() && !desc.getNumDefs() && op.writes.none() &&
 	    !is_control(desc) && !(op.traits & KNOWN))
 		op.traits |= OPAQUE;
@@ -1017,12 +1032,12 @@ static void describe(wdx_accesses &a, const MCInst &inst, uint32_t at, wdx_acces
 	const MCInstrDesc &desc = a.insns->get(inst.getOpcode());
 	const opcode_info &op = opcode_of(a, inst.getOpcode());
 	const decoded d = {a, inst, op.r ? *op.r : no_rule, op.memory};
-	mask writes = op.writes;
+	mask writes = op.writes, reads = op.reads;
 
-	for (unsigned i = 0; i < desc.getNumDefs() && i < inst.getNumOperands(); i++)
-		writes.add(reg_at(d, i).parts);
-	out->writes[0] = writes.bits[0];
-	out->writes[1] = writes.bits[1];
+	for (unsigned i = 0; i < inst.getNumOperands(); i++)
+		(i < desc.getNumDefs() ? writes : reads).add(reg_at(d, i).parts);
+	memcpy(out->writes, writes.bits, sizeof(writes.bits));
+	memcpy(out->reads, reads.bits, sizeof(reads.bits));
 	out->falls = true;
 	if (is_control(desc) || desc.isTerminator() || desc.isBarrier())
 		describe_control(a, inst, desc, at, out);

@@ -56,6 +56,8 @@ struct wdx_access {
 	int result;	/* DWARF number of the register a load, copy... fills; -1: none */
 	uint64_t writes[2]; /* bit n: the register of DWARF number n is written, in whole or in part
 			     */
+	uint64_t reads[2];  /* the same of those read, so far as MC lists them: not what a callee
+			       or a caller reads */
 };
 
 /* *out is NULL for an architecture other than these two. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* What the parts of machine.h share, in the order in which a function goes through them. */
+#ifndef WDX_FLOW_MACHINE_WORK_H
+#define WDX_FLOW_MACHINE_WORK_H
+
+#include "flow/machine.h"
+
+#define WDX_NO_PLACE UINT32_MAX
+
+struct wdx_jump_entry { /* an indirect jump may go there */
+	uint32_t at, target;
+};
+
+struct wdx_mframe { /* CFA offsets of stack and frame pointer, where known */
+	int64_t sp, fp;
+	bool sp_known, fp_known, reached;
+};
+
+struct wdx_mframe_access { /* of a slot: its offset, and how many bytes at most are put there */
+	int64_t off;
+	uint32_t width;
+};
+
+struct wdx_machine_work {
+	const struct wdx_wasm *wasm;
+	const struct wdx_codeindex *code;
+	int sp, fp;
+	/* A bit for each register. */
+	uint64_t followed[2];		   /* whose values are: all but the stack pointer */
+	uint64_t clobbered[2];		   /* by calls */
+	uint64_t halved;		   /* from 64 on: by calls, above the low eight bytes */
+	uint64_t arguments[2], results[2]; /* that calls may take and bring */
+	bool unknown, nomem;
+
+	/* cfg.c */
+	uint32_t lo, hi;
+	uint8_t *marks;	 /* by byte of the function */
+	uint32_t *where; /* by byte: number of the instruction that starts there, then of its block
+			  */
+	size_t bytes;
+	WDX_VEC(uint32_t) todo;
+	WDX_VEC(struct wdx_minsn) found;
+	WDX_VEC(struct wdx_jump_entry) tables; /* by at */
+	WDX_VEC(uint32_t) order; /* blocks that can be reached, in reverse postorder */
+	uint32_t *rank;		 /* of block: place in the order, UINT32_MAX: none */
+	size_t nrank;
+
+	/* frame.c */
+	WDX_VEC(struct wdx_mframe) frames; /* at the beginning of blocks */
+	WDX_VEC(struct wdx_mframe_access) stored;
+	WDX_VEC(struct wdx_mframe_access) loaded;
+
+	/* machine.c */
+	uint32_t *slots;     /* hash of constants: index, 0 is free */
+	size_t nslots, room; /* in use; allocated */
+	uint64_t *live; /* places that may be read before they are written: `words` of each block */
+	uint64_t *reads, *kills; /* behind it */
+	size_t words, nlive;
+	wdx_held *meeting; /* behind the states in `in` */
+	uint8_t *dirty;	   /* by block; behind those in `out` */
+	size_t ncells;
+};
+
+/* Decodes the function and finds its blocks. */
+void wdx_cfg_find(struct wdx_machine *m);
+
+/* The slots of the frame, and which of them each instruction loads, stores or spoils. */
+void wdx_frame_find(struct wdx_machine *m);
+
+#endif
