@@ -118,7 +118,8 @@ static void decode_run(struct wdx_machine *m, uint32_t at)
 			return;
 		}
 		*i = (struct wdx_minsn){.at = at, .slot = WDX_NO_PLACE};
-		i->a = wdx_target_mem_access(m->accesses, m->map->code + at, w->hi - at, at);
+		i->a = wdx_target_mem_access(m->accesses, m->map->code + at, m->map->code_size - at,
+					     at);
 		if (!i->a.ok || !claim_bytes(w, at, i->a.size)) {
 			w->unknown = true;
 			return;

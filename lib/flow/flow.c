@@ -54,7 +54,7 @@ struct open { /* what a place holds now */
 enum { CLASS_INTEGER, CLASS_FLOAT, NCLASSES, MAX_ARGS = 8, MAX_REGS = 128 };
 
 /* How many functions are looked at to learn it. */
-enum { ENOUGH = 256 };
+enum { ENOUGH = 96 };
 
 struct convention {
 	uint32_t votes[NCLASSES][MAX_ARGS][MAX_REGS];
@@ -1148,7 +1148,7 @@ static struct wdx_error *analyse(struct flow *x, bool *known)
 	struct wdx_error *err = wdx_values_of(&x->v, x->wasm, x->f->wasm, known);
 
 	if (!err && *known)
-		err = wdx_machine_of(&x->m, x->wasm, x->f, x->code, known);
+		err = wdx_machine_of(&x->m, x->wasm, x->f, known);
 	return err;
 }
 
@@ -1255,7 +1255,7 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 {
 	uint32_t steps = MAX_STEPS;
 	struct flow x = {.map = map, .wasm = wasm, .code = code, .stats = stats, .steps = &steps};
-	struct wdx_error *err = wdx_machine_init(&x.m, map, target);
+	struct wdx_error *err = wdx_machine_init(&x.m, map, target, code);
 
 	memset(stats, 0, sizeof(*stats));
 	if (!err && wdx_machine_able(&x.m)) {

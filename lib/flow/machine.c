@@ -529,8 +529,7 @@ static void follow(struct wdx_machine *m)
  */
 
 struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *wasm,
-				 const struct wdx_code_func *f, const struct wdx_codeindex *code,
-				 bool *known)
+				 const struct wdx_code_func *f, bool *known)
 {
 	static void (*const steps[])(struct wdx_machine *) = {
 		wdx_cfg_find, wdx_frame_find, number_values, find_live, follow,
@@ -541,7 +540,6 @@ struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *w
 	if (!wdx_machine_able(m) || f->map->nparts != 1)
 		return NULL;
 	w->wasm = wasm;
-	w->code = code;
 	w->unknown = w->nomem = false;
 	m->f = f;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !w->unknown && !w->nomem; i++)
@@ -600,26 +598,25 @@ static void find_clobbered(struct wdx_machine *m)
 }
 
 struct wdx_error *wdx_machine_init(struct wdx_machine *m, const struct wdx_map *map,
-				   const struct wdx_target *target)
+				   const struct wdx_target *target,
+				   const struct wdx_codeindex *code)
 {
-	struct wdx_error *err = NULL;
 	struct wdx_machine_work *w;
 
 	memset(m, 0, sizeof(*m));
 	m->map = map;
 	m->target = target;
+	m->accesses = code->accesses;
+	if (!wdx_machine_able(m))
+		return NULL;
 	m->work = w = calloc(1, sizeof(*m->work));
 	if (!w)
 		return &wdx_nomem;
+	w->code = code;
 	take_convention(m);
-	if (w->sp >= 0 && (uint32_t)w->sp < m->nregs) {
-		w->followed[w->sp / 64] &= ~(1ULL << w->sp % 64);
-		err = wdx_accesses_create(&m->accesses, target);
-	}
+	w->followed[w->sp / 64] &= ~(1ULL << w->sp % 64);
 	find_clobbered(m);
-	if (err)
-		wdx_machine_deinit(m);
-	return err;
+	return NULL;
 }
 
 void wdx_machine_deinit(struct wdx_machine *m)
@@ -633,7 +630,6 @@ void wdx_machine_deinit(struct wdx_machine *m)
 	wdx_vec_free(&m->values);
 	free(m->in);
 	free(m->out);
-	wdx_accesses_destroy(m->accesses);
 	if (w) {
 		wdx_vec_free(&w->todo);
 		wdx_vec_free(&w->found);

@@ -122,18 +122,19 @@ static inline const wdx_held *wdx_machine_out(const struct wdx_machine *m, uint3
 	return m->out + (size_t)block * m->stride;
 }
 
+/* All of them stay the caller's. */
 struct wdx_error *wdx_machine_init(struct wdx_machine *m, const struct wdx_map *map,
-				   const struct wdx_target *target);
+				   const struct wdx_target *target,
+				   const struct wdx_codeindex *code);
 void wdx_machine_deinit(struct wdx_machine *m);
 
-/* Whether the target's code can be followed at all. */
+/* Whether the code can be followed at all: it is there, and of a target that is known. */
 bool wdx_machine_able(const struct wdx_machine *m);
 
 /* Decodes and follows one function; what m held before is forgotten.  *known is false for code that
  * cannot be followed: an indirect jump that is no jump table, bytes that are no instructions. */
 struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *wasm,
-				 const struct wdx_code_func *f, const struct wdx_codeindex *code,
-				 bool *known);
+				 const struct wdx_code_func *f, bool *known);
 
 /* Applies the instruction to state, nplaces of it. */
 void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *insn, wdx_held *state);

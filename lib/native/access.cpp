@@ -44,6 +44,7 @@ extern "C" {
 #include "native/access.h"
 #include "native/arch.h"
 #include "native/native.h"
+#include "native/shapes.h"
 }
 
 using namespace llvm;
@@ -98,12 +99,6 @@ struct opcode_info {
 };
 } // namespace
 
-/* An instruction decoded before: machine code repeats itself, and LLVM takes long. */
-struct remembered {
-	uint8_t bytes[16];
-	wdx_access access; /* size 0: none */
-};
-
 struct wdx_accesses {
 	bool x86;
 	unsigned align;
@@ -119,7 +114,7 @@ struct wdx_accesses {
 	std::vector<reg_info> reg_infos;
 	std::vector<int16_t> opcodes; /* by opcode: index in opcode_infos, or UNASKED */
 	std::vector<opcode_info> opcode_infos;
-	std::vector<remembered> memory; /* by the first bytes; see remember() */
+	wdx_shapes *shapes;
 };
 
 namespace
@@ -167,6 +162,8 @@ static bool fill(wdx_accesses &a, const wdx_arch &arch)
 	return a.dis && a.analysis;
 }
 
+static wdx_access decode(void *arg, const uint8_t *p, size_t n, uint32_t at);
+
 wdx_error *wdx_accesses_create(wdx_accesses **out, const wdx_target *t)
 {
 	*out = nullptr;
@@ -177,8 +174,12 @@ wdx_error *wdx_accesses_create(wdx_accesses **out, const wdx_target *t)
 
 		if (!arch || (strcmp(arch->name, "x86_64") && strcmp(arch->name, "aarch64")))
 			return nullptr;
-		if (fill(*a, *arch))
-			*out = a.release();
+		if (!fill(*a, *arch))
+			return nullptr;
+		a->shapes = wdx_shapes_create(a->x86, decode, a.get());
+		if (!a->shapes)
+			return &wdx_nomem;
+		*out = a.release();
 		return nullptr;
 	} catch (const std::bad_alloc &) {
 		return &wdx_nomem;
@@ -187,6 +188,8 @@ wdx_error *wdx_accesses_create(wdx_accesses **out, const wdx_target *t)
 
 void wdx_accesses_destroy(wdx_accesses *a)
 {
+	if (a)
+		wdx_shapes_destroy(a->shapes);
 	delete a;
 }
 
@@ -1051,29 +1054,9 @@ static void describe(wdx_accesses &a, const MCInst &inst, uint32_t at, wdx_acces
 	out->writes_memory = (op.stores || op.traits & FENCE) && !is_stack(a, out);
 }
 
-/* No instruction of these machines is the beginning of another, so its bytes say all of it, but for
- * where it jumps to.  Two entries for each hash of the first four bytes. */
-enum { MEMORY = 4096 };
-
-static remembered *remember(wdx_accesses &a, const uint8_t *p, size_t n)
+static wdx_access decode(void *arg, const uint8_t *p, size_t n, uint32_t at)
 {
-	uint32_t first;
-
-	if (n < sizeof(a.memory[0].bytes))
-		return nullptr;
-	if (a.memory.empty())
-		a.memory.resize(2 * MEMORY);
-	memcpy(&first, p, 4);
-	return &a.memory[2 * ((first * 0x9e3779b1u) >> 20)];
-}
-
-static bool is_that(const remembered &r, const uint8_t *p)
-{
-	return r.access.size && !memcmp(r.bytes, p, r.access.size);
-}
-
-static wdx_access decode(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
-{
+	wdx_accesses *a = static_cast<wdx_accesses *>(arg);
 	wdx_access out = {};
 	uint64_t size = 0;
 	MCInst inst;
@@ -1096,25 +1079,5 @@ static wdx_access decode(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t a
 
 wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
 {
-	remembered *r;
-
-	try {
-		r = remember(*a, p, n);
-	} catch (const std::bad_alloc &) {
-		r = nullptr;
-	}
-	if (r && is_that(r[0], p))
-		return r[0].access;
-	if (r && is_that(r[1], p)) {
-		std::swap(r[0], r[1]);
-		return r[0].access;
-	}
-	wdx_access out = decode(a, p, n, at);
-
-	if (!r || !out.ok || out.target != UINT32_MAX || out.size > sizeof(r->bytes))
-		return out;
-	r[1] = r[0];
-	memcpy(r[0].bytes, p, sizeof(r->bytes));
-	r[0].access = out;
-	return out;
+	return n < WDX_SHAPE_BYTES ? decode(a, p, n, at) : wdx_shapes_access(a->shapes, p, at);
 }
