@@ -16,7 +16,7 @@
 enum { MAX_DEPTH = 2, MAX_EMPTY = 8 };
 
 /* Steps of the search for merges in one function, and how often guesses are gone through. */
-enum { MAX_STEPS = 1 << 24, MAX_ROUNDS = 256 };
+enum { MAX_STEPS = 1 << 24, MAX_ROUNDS = 256, MAX_GUESSES = 4 };
 
 struct probe { /* a claim, looked at where its first state is */
 	uint32_t at;
@@ -35,8 +35,13 @@ struct user { /* a local has a value in a range of the body */
 	uint32_t lo, hi;
 };
 
-struct input { /* a phi by what flows into it */
-	uint32_t value, phi;
+struct input { /* a merge or a sum by what goes into it */
+	uint32_t value, to;
+};
+
+struct maker { /* an instruction whose result is known by what it does: a load, a call */
+	uint32_t pos, value;
+	uint32_t mv; /* the machine's only candidate; 0: none yet, NONE: several */
 };
 
 /* The items of key k are those numbered in items[start[k]] up to items[start[k + 1]]. */
@@ -49,16 +54,17 @@ struct open { /* what a place holds now */
 	uint32_t since;
 };
 
-/* Which register brings the nth argument of a class: learned from claims that the code bears out.
- */
-enum { CLASS_INTEGER, CLASS_FLOAT, NCLASSES, MAX_ARGS = 8, MAX_REGS = 128 };
+/* Which place brings the nth argument of a class, and which register its result: learned from
+ * claims that the code bears out.  Places on the stack count from FIRST_SLOT on. */
+enum { CLASS_INTEGER, CLASS_FLOAT, NCLASSES, MAX_ARGS = 16, FIRST_SLOT = 96, MAX_WAYS = 128 };
 
-/* How many functions are looked at to learn it. */
-enum { ENOUGH = 96 };
+/* How many functions are looked at to learn of an argument, and of all. */
+enum { ENOUGH = 32, MAX_LOOKED = 512 };
 
 struct convention {
-	uint32_t votes[NCLASSES][MAX_ARGS][MAX_REGS];
-	uint16_t reg[NCLASSES][MAX_ARGS]; /* UINT16_MAX: not known */
+	uint32_t heard[NCLASSES][MAX_ARGS]; /* functions looked at that take one */
+	uint32_t votes[NCLASSES][MAX_ARGS + 1][MAX_WAYS];
+	uint16_t way[NCLASSES][MAX_ARGS + 1]; /* UINT16_MAX: not known; the last is the result's */
 };
 
 struct edge { /* wasm positions where a block of machine code is entered and left */
@@ -93,7 +99,8 @@ struct flow {
 	WDX_VEC(struct user) users;
 	WDX_VEC(struct input) inputs;
 	WDX_VEC(struct edge) edges;
-	WDX_VEC(uint32_t) merges; /* of the machine's: those that have been given a value */
+	WDX_VEC(struct maker) makers; /* by pos */
+	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
 	struct index inputs_of, holdings_of;
 	WDX_VEC(struct found) found;
 	WDX_VEC(struct wdx_map_entity) entities; /* of the new map */
@@ -299,7 +306,8 @@ static bool bears_out(const struct flow *x, const struct wdx_mvalue *mv, uint32_
 {
 	const struct wdx_value *v;
 
-	bool argument = mv->kind == WDX_MV_ENTRY && !x->preserved[mv->reg];
+	bool argument =
+		mv->kind == WDX_MV_ENTRY && (mv->reg >= x->m.nregs || !x->preserved[mv->reg]);
 
 	if (value == CONTEXT)
 		return argument;
@@ -366,10 +374,10 @@ static void look_at_claims(struct flow *x)
 /* A parameter comes in one register: where two are said to bring it, neither is believed. */
 static void drop_doubles(struct flow *x)
 {
-	for (uint32_t i = 1; i <= x->m.nregs; i++) {
+	for (uint32_t i = 1; i <= x->m.nentries; i++) {
 		bool twice = false;
 
-		for (uint32_t k = i + 1; x->assoc[i] && k <= x->m.nregs; k++) {
+		for (uint32_t k = i + 1; x->assoc[i] && k <= x->m.nentries; k++) {
 			if (x->assoc[k] != x->assoc[i])
 				continue;
 			x->assoc[k] = 0;
@@ -397,7 +405,7 @@ static void check_claims(struct flow *x)
 	wdx_vec_each (p, &x->probes)
 		if (x->assoc[wdx_held_value(p->held)] == NONE)
 			x->assoc[wdx_held_value(p->held)] = 0;
-	for (uint32_t i = 1; i <= x->m.nregs; i++)
+	for (uint32_t i = 1; i <= x->m.nentries; i++)
 		if (x->assoc[i] == NONE)
 			x->assoc[i] = 0;
 	drop_doubles(x);
@@ -414,38 +422,78 @@ static void count_proved(struct flow *x)
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
-/* The class of parameter i and which of its class it is; false: passed in a way of its own. */
-static bool argument(const struct flow *x, const struct wdx_wasm_func *f, uint32_t i,
-		     unsigned *class, unsigned *nth)
+static bool class_of(uint8_t type, unsigned *class)
 {
-	const struct wdx_wasm_type *t = &x->wasm->types.data[f->type];
-	bool number = i < t->nparams && t->params[i] <= WDX_I32 && t->params[i] >= WDX_F64;
-
-	if (!number || t->nresults > 1)
-		return false;
-	*class = t->params[i] >= WDX_I64 ? CLASS_INTEGER : CLASS_FLOAT;
-	*nth = 0;
-	for (uint32_t k = 0; k < i; k++) {
-		if (t->params[k] > WDX_I32 || t->params[k] < WDX_F64)
-			return false;
-		*nth += (t->params[k] >= WDX_I64 ? CLASS_INTEGER : CLASS_FLOAT) == *class;
-	}
-	return *nth < MAX_ARGS;
+	*class = type >= WDX_I64 ? CLASS_INTEGER : CLASS_FLOAT;
+	return type <= WDX_I32 && type >= WDX_F64;
 }
 
-/* Counts the arguments of a function whose claims have been checked. */
+struct argument {
+	unsigned class, nth; /* which of its class it is */
+	bool mixed;	     /* others before it are of another class */
+};
+
+/* false: passed in a way of its own. */
+static bool argument(const struct flow *x, const struct wdx_wasm_func *f, uint32_t i,
+		     struct argument *a)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[f->type];
+	unsigned class;
+
+	*a = (struct argument){0, 0, false};
+	if (i >= t->nparams || i >= NCLASSES * MAX_ARGS || t->nresults > 1 ||
+	    !class_of(t->params[i], &a->class))
+		return false;
+	for (uint32_t k = 0; k < i; k++) {
+		if (!class_of(t->params[k], &class))
+			return false;
+		a->nth += class == a->class;
+		a->mixed |= class != a->class;
+	}
+	return a->nth < MAX_ARGS;
+}
+
+/* The number of the place among the ways to pass an argument; MAX_WAYS: none. */
+static unsigned way_of(const struct flow *x, uint32_t place)
+{
+	int64_t off;
+
+	if (place < x->m.nregs)
+		return place;
+	off = x->m.slots[place - x->m.nregs].off;
+	return off % 8 || off / 8 >= MAX_WAYS - FIRST_SLOT ? MAX_WAYS
+							   : FIRST_SLOT + (unsigned)(off / 8);
+}
+
+/* On the stack arguments of all classes lie in one row. */
+static bool may_come(const struct argument *a, unsigned way)
+{
+	return way < (a->mixed ? FIRST_SLOT : MAX_WAYS);
+}
+
+/* Counts the arguments, and results of its calls, of a function whose claims have been checked. */
 static void vote(struct flow *x)
 {
-	unsigned class, nth;
+	const struct probe *p;
+	struct argument a;
+	unsigned class;
 
-	for (uint32_t i = 1; i <= x->m.nregs; i++) {
-		const struct wdx_mvalue *mv = &x->m.values.data[i];
+	for (uint32_t i = 1; i <= x->m.nentries; i++) {
+		unsigned way = way_of(x, x->m.values.data[i].reg);
 		uint32_t value = x->assoc[i];
 
 		if (!value || value == CONTEXT)
 			continue;
-		if (argument(x, x->f->wasm, x->v.values.data[value].arg, &class, &nth))
-			x->convention->votes[class][nth][mv->reg]++;
+		if (argument(x, x->f->wasm, x->v.values.data[value].arg, &a) && may_come(&a, way))
+			x->convention->votes[a.class][a.nth][way]++;
+	}
+	wdx_vec_each (p, &x->probes) {
+		uint32_t mv = wdx_held_value(p->held);
+		const struct wdx_value *v = &x->v.values.data[p->value == CONTEXT ? 0 : p->value];
+
+		if (v->kind == WDX_VALUE_INSN && v->type == WDX_VALUE_CALL && v->bits &&
+		    x->assoc[mv] == p->value && class_of((uint8_t)v->bits, &class))
+			x->convention->votes[class][MAX_ARGS][x->m.values.data[mv].reg]++;
 	}
 }
 
@@ -453,31 +501,334 @@ static uint16_t elected(const uint32_t *votes)
 {
 	uint32_t sum = 0, best = 0;
 
-	for (unsigned r = 0; r < MAX_REGS; r++) {
+	for (unsigned r = 0; r < MAX_WAYS; r++) {
 		sum += votes[r];
 		best = votes[r] > votes[best] ? r : best;
 	}
 	return votes[best] > 1 && votes[best] >= sum - sum / 10 ? (uint16_t)best : UINT16_MAX;
 }
 
-/* What the arguments' registers held on entry are the parameters. */
+/* What the arguments' places held on entry are the parameters. */
 static void take_arguments(struct flow *x)
 {
-	unsigned class, nth;
+	struct argument a;
 
-	for (uint32_t i = 1; i <= x->m.nregs; i++) {
-		const struct wdx_mvalue *mv = &x->m.values.data[i];
+	for (uint32_t k = 1; k < x->v.values.len; k++) {
+		const struct wdx_value *v = &x->v.values.data[k];
 
-		for (uint32_t k = 1; k < x->v.values.len; k++) {
-			const struct wdx_value *v = &x->v.values.data[k];
+		if (v->kind != WDX_VALUE_PARAM)
+			break; /* they come first */
+		if (!argument(x, x->f->wasm, v->arg, &a))
+			continue;
+		for (uint32_t i = 1; i <= x->m.nentries; i++) {
+			unsigned way = way_of(x, x->m.values.data[i].reg);
 
-			if (v->kind != WDX_VALUE_PARAM)
-				break; /* they come first */
-			if (argument(x, x->f->wasm, v->arg, &class, &nth) &&
-			    x->convention->reg[class][nth] == mv->reg)
+			if (may_come(&a, way) && x->convention->way[a.class][a.nth] == way)
 				associate(x, i, k);
 		}
 	}
+}
+
+/* Where the stack brings some, by the convention: a bit for each eight bytes from the CFA on. */
+static uint32_t stack_arguments(const struct flow *x)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
+	struct argument a;
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < t->nparams; i++) {
+		unsigned way;
+
+		if (!argument(x, x->f->wasm, i, &a))
+			continue;
+		way = x->convention->way[a.class][a.nth];
+		if (way >= FIRST_SLOT && way < MAX_WAYS && may_come(&a, way))
+			bits |= 1u << (way - FIRST_SLOT);
+	}
+	return bits;
+}
+
+/* ---- results ----------------------------------------------------------------------------------
+ */
+
+/* Bytes that a load reads, by opcode from i32.load on. */
+static const uint8_t load_widths[] = {4, 8, 4, 8, 1, 1, 2, 2, 1, 1, 2, 2, 4, 4};
+
+static unsigned load_width(const struct wdx_value *v)
+{
+	unsigned i = v->type - 0x28u;
+
+	return v->kind == WDX_VALUE_INSN && i < sizeof(load_widths) ? load_widths[i] : 0;
+}
+
+static bool is_call(const struct wdx_value *v)
+{
+	return v->kind == WDX_VALUE_INSN && v->type == WDX_VALUE_CALL && v->bits;
+}
+
+static void find_makers(struct flow *x)
+{
+	x->makers.len = 0;
+	for (uint32_t i = 1; i < x->v.values.len; i++) {
+		const struct wdx_value *v = &x->v.values.data[i];
+		struct maker *k;
+
+		if (!load_width(v) && !is_call(v))
+			continue;
+		k = wdx_vec_push(&x->makers);
+		if (k)
+			*k = (struct maker){v->pos, i, 0};
+		x->nomem |= !k;
+	}
+}
+
+static struct maker *maker_at(const struct flow *x, uint32_t pos)
+{
+	size_t lo = 0, hi = x->makers.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (x->makers.data[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < x->makers.len && x->makers.data[lo].pos == pos ? &x->makers.data[lo] : NULL;
+}
+
+/* Whether a load is one of linear memory, not of what the context leads to: an address of memory is
+ * a sum, or else what is loaded is too small to be a pointer. */
+static bool is_access(const struct flow *x, const struct wdx_minsn *i, unsigned width)
+{
+	uint32_t base;
+
+	if (!i->a.load || !i->based || i->a.width != width || i->slot != NONE)
+		return false;
+	base = wdx_held_value(x->m.values.data[i->based].base);
+	return base > x->m.nentries && x->assoc[base] != CONTEXT && (width < 8 || i->a.indexed);
+}
+
+/* The value that the instruction makes if it is what that of wasm became; 0: none, NONE: not known.
+ */
+static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const struct wdx_value *v)
+{
+	unsigned class, reg, value = i->values;
+
+	if (v->type != WDX_VALUE_CALL)
+		return is_access(x, i, load_width(v)) ? i->based : 0;
+	if (!i->a.call)
+		return 0;
+	if (!class_of((uint8_t)v->bits, &class))
+		return NONE;
+	reg = x->convention->way[class][MAX_ARGS];
+	if (reg >= x->m.nregs || !(i->gives[reg / 64] >> reg % 64 & 1))
+		return NONE;
+	for (unsigned k = 0; k < reg; k++)
+		value += i->gives[k / 64] >> k % 64 & 1;
+	return value;
+}
+
+/* The only load of the right size, or the only call, in the code of a wasm instruction is what has
+ * become of it: its result needs no claim. */
+static void take_results(struct flow *x)
+{
+	const struct wdx_interval *iv = &x->code->intervals.data[x->f->first];
+	const struct wdx_interval *end = iv + x->f->n;
+	const struct wdx_minsn *i = x->m.insns.data, *last = i + x->m.insns.len;
+	struct maker *k;
+
+	find_makers(x);
+	for (; iv < end && x->makers.len; iv++) {
+		k = iv->wasm == NONE ? NULL : maker_at(x, iv->wasm);
+		for (; i < last && i->at < iv->hi; i++) {
+			uint32_t mv = !k || i->at < iv->lo
+					      ? 0
+					      : made_by(x, i, &x->v.values.data[k->value]);
+
+			if (mv)
+				k->mv = k->mv ? NONE : mv;
+		}
+	}
+	wdx_vec_each (k, &x->makers)
+		if (k->mv && k->mv != NONE && !x->assoc[k->mv])
+			x->assoc[k->mv] = k->value;
+}
+
+/* ---- sums -------------------------------------------------------------------------------------
+ */
+
+/* How many additions one after the other are looked through. */
+enum { MAX_SUMS = 4 };
+
+static unsigned sum_width(uint8_t opcode)
+{
+	return opcode == 0x6a || opcode == 0x6b ? 4 : 8; /* i32 */
+}
+
+static bool same_low(uint64_t a, uint64_t b, unsigned width)
+{
+	return !((a ^ b) << (64 - 8 * width));
+}
+
+/* Looks through additions of constants for a value that is known: *off is what has been added to
+ * it, up to `width` bytes of it count. */
+static uint32_t summand(const struct flow *x, uint32_t mv, uint64_t *off, unsigned *width)
+{
+	*off = 0;
+	*width = 8;
+	for (unsigned n = 0; n < MAX_SUMS; n++) {
+		const struct wdx_mvalue *v = &x->m.values.data[mv];
+		const struct wdx_minsn *i = &x->m.insns.data[v->insn];
+
+		if (v->kind != WDX_MV_INSN || i->based != mv || i->a.kind != WDX_DO_ADDR)
+			return 0;
+		*off += (uint64_t)i->a.disp;
+		if (i->a.width < *width)
+			*width = i->a.width;
+		if (wdx_held_width(v->base) < *width)
+			*width = wdx_held_width(v->base);
+		mv = wdx_held_value(v->base);
+		if (x->assoc[mv] && x->assoc[mv] != CONTEXT)
+			return x->assoc[mv];
+	}
+	return 0;
+}
+
+/* By opcode of wasm from i32.add on, and the same for i64. */
+static const int8_t ops[] = {
+	WDX_OP_ADD, WDX_OP_SUB, WDX_OP_MUL, -1,		-1,	    -1,		-1,
+	WDX_OP_AND, WDX_OP_OR,	WDX_OP_XOR, WDX_OP_SHL, WDX_OP_SAR, WDX_OP_SHR,
+};
+
+static bool is_commutative(unsigned op)
+{
+	return op == WDX_OP_ADD || (op >= WDX_OP_MUL && op <= WDX_OP_XOR) || op == WDX_OP_SELECT;
+}
+
+/* Whether the instruction of wasm computes the same of what it takes; a select takes one of two as
+ * that at its own position. */
+static bool same_op(const struct flow *x, const struct wdx_value *v, const struct wdx_minsn *i)
+{
+	unsigned n = v->type - (v->type < 0x7c ? 0x6au : 0x7cu);
+
+	if (v->kind != WDX_VALUE_INSN)
+		return false;
+	if (v->type == 0x1b) /* select */
+		return i->a.op == WDX_OP_SELECT && wasm_position(x, i->at) == v->pos;
+	return n < sizeof(ops) && ops[n] == i->a.op && i->a.width == (v->type < 0x7c ? 4 : 8);
+}
+
+static bool is_operand(const struct flow *x, wdx_held h, uint32_t value, unsigned width)
+{
+	return value && wdx_held_width(h) >= width && is_value(x, h, value);
+}
+
+/* Whether what the machine's instruction takes besides its base is that value. */
+static bool is_other(const struct flow *x, const struct wdx_mvalue *mv, const struct wdx_minsn *i,
+		     uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	if (i->a.src >= 0)
+		return is_operand(x, mv->other, value, i->a.width);
+	return v->kind == WDX_VALUE_CONST && same_low(v->bits, (uint64_t)i->a.imm, i->a.width);
+}
+
+static bool computes(const struct flow *x, uint32_t mv, uint32_t value)
+{
+	const struct wdx_mvalue *m = &x->m.values.data[mv];
+	const struct wdx_minsn *i = &x->m.insns.data[m->insn];
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	if (!same_op(x, v, i))
+		return false;
+	if (is_operand(x, m->base, v->operands[0], i->a.width) && is_other(x, m, i, v->operands[1]))
+		return true;
+	return is_commutative(i->a.op) && is_operand(x, m->base, v->operands[1], i->a.width) &&
+	       is_other(x, m, i, v->operands[0]);
+}
+
+/* The value of wasm that is computed from those that the machine's is, in the same way. */
+static uint32_t find_computed(const struct flow *x, uint32_t mv)
+{
+	const struct wdx_mvalue *m = &x->m.values.data[mv];
+	uint32_t from = x->assoc[wdx_held_value(m->base)], best = 0;
+	const uint32_t *start;
+
+	if (!from && m->other)
+		from = x->assoc[wdx_held_value(m->other)];
+	if (!from || from == CONTEXT)
+		return 0;
+	start = x->inputs_of.start.data + from;
+	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
+		uint32_t value = x->inputs.data[x->inputs_of.items.data[i]].to;
+
+		if (!computes(x, mv, value))
+			continue;
+		best = best ? best : value;
+		if (x->v.values.data[value].pos == wasm_position(x, m->at))
+			return value;
+	}
+	return best;
+}
+
+/* Whether that sum of wasm is known + off. */
+static bool is_sum(const struct flow *x, uint32_t sum, uint32_t known, uint64_t off, unsigned width)
+{
+	const struct wdx_value *v = &x->v.values.data[sum], *k = &x->v.values.data[known];
+	uint32_t root = known;
+
+	if (v->kind != WDX_VALUE_INSN || !v->arg || width < sum_width(v->type))
+		return false;
+	if (k->kind == WDX_VALUE_INSN && k->arg) {
+		root = k->arg;
+		off += k->bits;
+	}
+	return v->arg == root && same_low(v->bits, off, sum_width(v->type));
+}
+
+/* The sum of wasm that the machine's is: the one at its position rather than another. */
+static uint32_t find_sum(const struct flow *x, uint32_t mv)
+{
+	uint64_t off;
+	unsigned width;
+	uint32_t known = summand(x, mv, &off, &width), root = known, best = 0;
+	const uint32_t *start;
+
+	if (!known)
+		return 0;
+	if (x->v.values.data[known].kind == WDX_VALUE_INSN && x->v.values.data[known].arg)
+		root = x->v.values.data[known].arg;
+	start = x->inputs_of.start.data + root;
+	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
+		uint32_t sum = x->inputs.data[x->inputs_of.items.data[i]].to;
+
+		if (!is_sum(x, sum, known, off, width))
+			continue;
+		best = best ? best : sum;
+		if (x->v.values.data[sum].pos == wasm_position(x, x->m.values.data[mv].at))
+			return sum;
+	}
+	return best;
+}
+
+static bool is_binary(const struct flow *x, uint32_t mv)
+{
+	return x->m.insns.data[x->m.values.data[mv].insn].a.kind == WDX_DO_BINARY;
+}
+
+static bool still_computed(const struct flow *x, uint32_t mv)
+{
+	uint64_t off;
+	unsigned width;
+	uint32_t known;
+
+	if (is_binary(x, mv))
+		return computes(x, mv, x->assoc[mv]);
+	known = summand(x, mv, &off, &width);
+
+	return known && is_sum(x, x->assoc[mv], known, off, width);
 }
 
 /* ---- merges -----------------------------------------------------------------------------------
@@ -488,21 +839,31 @@ static uint32_t input_key(const struct flow *x, size_t item)
 	return x->inputs.data[item].value;
 }
 
+static void add_input(struct flow *x, uint32_t value, uint32_t to)
+{
+	struct input *in = wdx_vec_push(&x->inputs);
+
+	if (in)
+		*in = (struct input){value, to};
+	x->nomem |= !in;
+}
+
 static void index_inputs(struct flow *x)
 {
 	x->inputs.len = 0;
-	for (uint32_t i = 1; i < x->v.values.len; i++) {
+	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
 		const struct wdx_value *v = &x->v.values.data[i];
 
-		if (!wdx_vec_reserve(&x->inputs, v->n)) {
-			x->nomem = true;
-			return;
-		}
-		for (uint32_t k = 0; k < v->n; k++)
-			x->inputs.data[x->inputs.len++] =
-				(struct input){x->v.inputs.data[v->first + k].value, i};
+		if (v->kind == WDX_VALUE_INSN && v->arg)
+			add_input(x, v->arg, i);
+		for (uint32_t k = 0; k < 2 && v->kind == WDX_VALUE_INSN; k++)
+			if (v->operands[k])
+				add_input(x, v->operands[k], i);
+		for (uint32_t k = 0; v->kind == WDX_VALUE_PHI && k < v->n; k++)
+			add_input(x, x->v.inputs.data[v->first + k].value, i);
 	}
-	build_index(x, &x->inputs_of, x->v.values.len, x->inputs.len, input_key);
+	if (!x->nomem)
+		build_index(x, &x->inputs_of, x->v.values.len, x->inputs.len, input_key);
 }
 
 /* What the merge gets when control comes by the instruction at `from`, maybe through other merges
@@ -640,9 +1001,9 @@ static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place,
 	uint32_t before = 0;
 
 	for (uint32_t i = start[0]; i < start[1]; i++) {
-		uint32_t phi = x->inputs.data[item[i]].phi, found;
+		uint32_t phi = x->inputs.data[item[i]].to, found;
 
-		if (phi == value || phi == before)
+		if (phi == value || phi == before || x->v.values.data[phi].kind != WDX_VALUE_PHI)
 			continue;
 		before = phi;
 		if (wdx_value_at(&x->v, x->v.values.data[phi].arg, pos) == phi &&
@@ -693,50 +1054,82 @@ static void find_edges(struct flow *x)
 	x->edges.len = x->m.blocks.len;
 }
 
+static void give(struct flow *x, uint32_t mv, uint32_t value)
+{
+	uint32_t *slot = value ? wdx_vec_push(&x->given) : NULL;
+
+	if (slot)
+		*slot = mv;
+	x->nomem |= value && !slot;
+	x->assoc[mv] = value;
+}
+
 /* The function's entry is one more way into its first block, which is not looked at. */
 static void guess_merges(struct flow *x)
 {
 	for (uint32_t mv = (uint32_t)x->m.first_phi; mv < x->m.values.len && !x->nomem; mv++) {
 		const struct wdx_mvalue *v = &x->m.values.data[mv];
-		uint32_t *slot;
 
-		if (!v->at || wdx_held_value(wdx_machine_in(&x->m, v->at)[v->reg]) != mv)
-			continue;
-		x->assoc[mv] = guess(x, mv);
-		if (!x->assoc[mv])
-			continue;
-		slot = wdx_vec_push(&x->merges);
-		if (slot)
-			*slot = mv;
-		x->nomem |= !slot;
+		if (v->at && !x->assoc[mv] &&
+		    wdx_held_value(wdx_machine_in(&x->m, v->at)[v->reg]) == mv)
+			give(x, mv, guess(x, mv));
 	}
 }
 
-/* Guesses are hopeful where loops come back; those that do not hold are taken back until all that
- * are left bear each other out. */
-static void match_merges(struct flow *x)
+static void take_computed(struct flow *x)
+{
+	const uint32_t *mv;
+
+	wdx_vec_each (mv, &x->m.based)
+		if (!x->assoc[*mv] && !x->nomem)
+			give(x, *mv, is_binary(x, *mv) ? find_computed(x, *mv) : find_sum(x, *mv));
+}
+
+static bool still_given(const struct flow *x, uint32_t mv)
+{
+	const struct wdx_mvalue *v = &x->m.values.data[mv];
+
+	return v->kind == WDX_MV_PHI ? agrees(x, v->at, v->reg, x->assoc[mv], false)
+				     : still_computed(x, mv);
+}
+
+/* Takes back what does not hold, until all that is left bears each other out. */
+static void take_back(struct flow *x)
 {
 	size_t left;
 	unsigned rounds = 0;
 
-	x->merges.len = 0;
-	*x->steps = MAX_STEPS;
-	find_edges(x);
-	guess_merges(x);
 	do {
-		left = x->merges.len;
-		x->merges.len = 0;
+		left = x->given.len;
+		x->given.len = 0;
 		for (size_t i = 0; i < left; i++) {
-			uint32_t mv = x->merges.data[i];
-			const struct wdx_mvalue *v = &x->m.values.data[mv];
+			uint32_t mv = x->given.data[i];
 
-			if (rounds < MAX_ROUNDS && agrees(x, v->at, v->reg, x->assoc[mv], false))
-				x->merges.data[x->merges.len++] = mv;
+			if (rounds < MAX_ROUNDS && still_given(x, mv))
+				x->given.data[x->given.len++] = mv;
 			else
 				x->assoc[mv] = 0;
 		}
 		rounds++;
-	} while (x->merges.len < left);
+	} while (x->given.len < left);
+}
+
+/* Guesses are hopeful where loops come back. */
+static void match_merges(struct flow *x)
+{
+	size_t before;
+
+	x->given.len = 0;
+	*x->steps = MAX_STEPS;
+	find_edges(x);
+	for (unsigned n = 0; n < MAX_GUESSES && !x->nomem; n++) {
+		before = x->given.len;
+		take_computed(x);
+		guess_merges(x);
+		if (x->given.len == before)
+			break;
+	}
+	take_back(x);
 }
 
 /* ---- holdings ---------------------------------------------------------------------------------
@@ -1155,12 +1548,25 @@ static struct wdx_error *analyse(struct flow *x, bool *known)
 static void match(struct flow *x)
 {
 	static void (*const steps[])(struct flow *) = {
-		find_probes,  take_arguments, check_claims,  index_inputs,
+		find_probes,  take_arguments, check_claims,  take_results, index_inputs,
 		match_merges, count_proved,   find_holdings, find_users,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !x->nomem; i++)
 		steps[i](x);
+}
+
+/* Whether the function takes an argument of which not enough is known. */
+static bool may_teach(struct flow *x)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
+	struct argument a;
+	bool may = false;
+
+	for (uint32_t i = 0; i < t->nparams; i++)
+		may |= argument(x, x->f->wasm, i, &a) &&
+		       x->convention->heard[a.class][a.nth]++ < ENOUGH;
+	return may;
 }
 
 /* Compilers have one convention for all wasm functions: where nine in ten functions prove an
@@ -1174,10 +1580,10 @@ static struct wdx_error *learn_convention(struct flow *x)
 	x->convention = calloc(1, sizeof(*x->convention));
 	if (!x->convention)
 		return &wdx_nomem;
-	memset(x->convention->reg, 0xff, sizeof(x->convention->reg));
-	for (size_t i = 0; !err && i < x->map->funcs.len && looked < ENOUGH; i++) {
+	memset(x->convention->way, 0xff, sizeof(x->convention->way));
+	for (size_t i = 0; !err && i < x->map->funcs.len && looked < MAX_LOOKED; i++) {
 		x->f = &x->code->funcs.data[i];
-		if (!x->f->wasm || !x->map->funcs.data[i].nentities)
+		if (!x->f->wasm || !x->map->funcs.data[i].nentities || !may_teach(x))
 			continue;
 		looked++;
 		err = analyse(x, &known);
@@ -1190,8 +1596,8 @@ static struct wdx_error *learn_convention(struct flow *x)
 		vote(x);
 	}
 	for (unsigned c = 0; c < NCLASSES; c++)
-		for (unsigned n = 0; n < MAX_ARGS; n++)
-			x->convention->reg[c][n] = elected(x->convention->votes[c][n]);
+		for (unsigned n = 0; n <= MAX_ARGS; n++)
+			x->convention->way[c][n] = elected(x->convention->votes[c][n]);
 	memset(x->stats, 0, sizeof(*x->stats));
 	return err;
 }
@@ -1205,6 +1611,7 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 	x->f = &x->code->funcs.data[i];
 	if (x->f->wasm && f->nentities) {
 		x->stats->functions++;
+		x->m.arguments = stack_arguments(x);
 		err = analyse(x, &known);
 	}
 	if (err)
@@ -1274,7 +1681,8 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.users);
 	wdx_vec_free(&x.inputs);
 	wdx_vec_free(&x.edges);
-	wdx_vec_free(&x.merges);
+	wdx_vec_free(&x.makers);
+	wdx_vec_free(&x.given);
 	wdx_vec_free(&x.inputs_of.start);
 	wdx_vec_free(&x.inputs_of.items);
 	wdx_vec_free(&x.holdings_of.start);

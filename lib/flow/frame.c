@@ -40,7 +40,8 @@ static bool new_value(const struct wdx_machine_work *w, const struct wdx_mframe 
 		return false;
 	if (a->kind == WDX_DO_COPY && a->width == 8)
 		return address(w, f, a->src, 0, off);
-	return a->kind == WDX_DO_ADDR && !a->indexed && address(w, f, a->base, a->disp, off);
+	return a->kind == WDX_DO_ADDR && a->width == 8 && !a->indexed &&
+	       address(w, f, a->base, a->disp, off);
 }
 
 static int64_t entry_sp(const struct wdx_machine *m)
@@ -159,6 +160,8 @@ static bool takes_address(const struct wdx_machine_work *w, const struct wdx_acc
 		return a->src == sp;
 	case WDX_DO_ADDR:
 		return IS_FRAME(a->base) && !kept;
+	case WDX_DO_BINARY:
+		return IS_FRAME(a->base) || IS_FRAME(a->src);
 	case WDX_DO_OTHER:
 		return IS_FRAME(a->base) && !a->load && !a->store;
 	}
@@ -188,22 +191,32 @@ static void walk(struct wdx_machine *m, uint32_t block,
 	}
 }
 
-/* Also whether an address in the frame is taken while the frame pointer is one. */
+static void note_access(struct wdx_machine_work *w, struct wdx_mframe_accesses *to, int64_t off,
+			uint32_t width)
+{
+	struct wdx_mframe_access *slot = wdx_vec_push(to);
+
+	if (slot)
+		*slot = (struct wdx_mframe_access){off, width};
+	w->nomem |= !slot;
+}
+
+/* What is above the return address has been stored by the caller: arguments.
+ * Also whether an address in the frame is taken while the frame pointer is one. */
 static void collect(struct wdx_machine *m, struct wdx_minsn *i, const struct wdx_mframe *before,
 		    const struct wdx_mframe *behind)
 {
 	struct wdx_machine_work *w = m->work;
 	bool store = i->a.kind == WDX_DO_STORE && i->a.width >= 4;
-	struct wdx_mframe_access *slot;
 	int64_t off;
 
 	m->escaped |= takes_address(w, &i->a, before, behind);
 	if (!(store || i->a.load) || !is_whole(&i->a) || !locate(m, i, before, behind, &off))
 		return;
-	slot = store ? wdx_vec_push(&w->stored) : wdx_vec_push(&w->loaded);
-	if (slot)
-		*slot = (struct wdx_mframe_access){off, i->a.width};
-	w->nomem |= !slot;
+	if (store || off >= 0)
+		note_access(w, &w->stored, off, i->a.width);
+	if (!store)
+		note_access(w, &w->loaded, off, i->a.width);
 }
 
 static int by_off(const void *a, const void *b)
@@ -215,7 +228,7 @@ static int by_off(const void *a, const void *b)
 	return x->width < y->width ? -1 : x->width > y->width;
 }
 
-/* What is stored and never loaded may be an argument, which is the callee's: no slot. */
+/* What is stored and never loaded may be an argument, which is a callee's: no slot. */
 static void find_slots(struct wdx_machine *m)
 {
 	struct wdx_machine_work *w = m->work;
@@ -226,6 +239,10 @@ static void find_slots(struct wdx_machine *m)
 	w->stored.len = w->loaded.len = 0;
 	for (size_t i = 0; i < w->order.len && !w->nomem; i++)
 		walk(m, w->order.data[i], collect);
+	for (uint32_t bits = m->arguments; bits; bits &= bits - 1) {
+		note_access(w, &w->stored, 8 * __builtin_ctz(bits), 8);
+		note_access(w, &w->loaded, 8 * __builtin_ctz(bits), 8);
+	}
 	if (w->stored.len && w->loaded.len) {
 		qsort(w->stored.data, w->stored.len, sizeof(*w->stored.data), by_off);
 		qsort(w->loaded.data, w->loaded.len, sizeof(*w->loaded.data), by_off);

@@ -72,6 +72,31 @@ static uint32_t constant(struct wdx_machine *m, int64_t imm)
 	return w->slots[at];
 }
 
+static bool has_base(const struct wdx_machine *m, const struct wdx_access *a)
+{
+	bool computed =
+		a->kind == WDX_DO_BINARY || (a->kind == WDX_DO_ADDR && !a->indexed && !a->store);
+
+	return (a->load || computed) && a->base >= 0 && (uint32_t)a->base < m->nregs &&
+	       (a->src < 0 || (uint32_t)a->src < m->nregs);
+}
+
+static void new_result(struct wdx_machine *m, struct wdx_minsn *i, uint32_t reg)
+{
+	uint32_t *slot, value = new_value(m, (struct wdx_mvalue){.kind = WDX_MV_INSN,
+								 .at = i->at,
+								 .reg = (uint16_t)reg});
+
+	if ((int)reg != i->a.result || !has_base(m, &i->a) || !value)
+		return;
+	i->based = value;
+	m->values.data[value].insn = (uint32_t)(i - m->insns.data);
+	slot = wdx_vec_push(&m->based);
+	if (slot)
+		*slot = value;
+	m->work->nomem |= !slot;
+}
+
 /* Of what a call leaves in registers that it takes only results are something. */
 static void number_insn(struct wdx_machine *m, struct wdx_minsn *i)
 {
@@ -79,27 +104,36 @@ static void number_insn(struct wdx_machine *m, struct wdx_minsn *i)
 
 	i->constant = has_constant(&i->a) ? constant(m, i->a.imm) : 0;
 	i->values = (uint32_t)m->values.len;
+	i->based = 0;
 	for (uint32_t k = 0; k < 2; k++) {
 		i->writes[k] = i->a.writes[k] | (i->a.call ? w->clobbered[k] : 0);
 		i->writes[k] &= w->followed[k];
 		i->gives[k] = i->writes[k] & (i->a.call ? w->results[k] : UINT64_MAX);
 		for (uint64_t bits = i->gives[k]; bits; bits &= bits - 1)
-			new_value(m, (struct wdx_mvalue){
-					     .kind = WDX_MV_INSN,
-					     .at = i->at,
-					     .reg = (uint16_t)(64 * k + __builtin_ctzll(bits))});
+			new_result(m, i, 64 * k + (uint32_t)__builtin_ctzll(bits));
 	}
+}
+
+/* Slots above the return address are the caller's: arguments. */
+static bool is_argument(const struct wdx_slot *s)
+{
+	return s->off >= 0;
 }
 
 static void number_values(struct wdx_machine *m)
 {
 	struct wdx_minsn *i;
 
-	m->values.len = 0;
+	m->values.len = m->based.len = 0;
 	m->work->nomem |= !clear_constants(m);
 	new_value(m, (struct wdx_mvalue){.kind = WDX_MV_UNKNOWN});
 	for (uint32_t r = 0; r < m->nregs; r++)
 		new_value(m, (struct wdx_mvalue){.kind = WDX_MV_ENTRY, .reg = (uint16_t)r});
+	for (uint32_t s = 0; s < m->nslots; s++)
+		if (is_argument(&m->slots[s]))
+			new_value(m, (struct wdx_mvalue){.kind = WDX_MV_ENTRY,
+							 .reg = (uint16_t)(m->nregs + s)});
+	m->nentries = m->values.len - 1;
 	wdx_vec_each (i, &m->insns) {
 		if (m->work->nomem)
 			return;
@@ -319,6 +353,11 @@ void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held
 {
 	wdx_held res = result(m, i, state);
 
+	if (i->based) {
+		m->values.data[i->based].base = state[i->a.base];
+		if (i->a.src >= 0)
+			m->values.data[i->based].other = state[i->a.src];
+	}
 	m->wide = false;
 	if (i->kills != WDX_KILLS_NONE)
 		kill_slots(m, i, state);
@@ -340,6 +379,8 @@ static void entry_state(const struct wdx_machine *m, wdx_held *state)
 	for (uint32_t r = 0; r < m->nregs; r++)
 		if ((int)r != m->work->sp)
 			state[r] = wdx_hold(r + 1, 16);
+	for (uint32_t i = m->nregs + 1; i <= m->nentries; i++)
+		state[m->values.data[i].reg] = wdx_hold(i, 8);
 }
 
 static wdx_held *in_of(struct wdx_machine *m, uint32_t block)
@@ -628,6 +669,7 @@ void wdx_machine_deinit(struct wdx_machine *m)
 	wdx_vec_free(&m->succs);
 	wdx_vec_free(&m->preds);
 	wdx_vec_free(&m->values);
+	wdx_vec_free(&m->based);
 	free(m->in);
 	free(m->out);
 	if (w) {

@@ -18,11 +18,14 @@
 
 enum wdx_mvalue_kind {
 	WDX_MV_UNKNOWN,
-	WDX_MV_ENTRY, /* reg: as it was when the function was entered */
+	WDX_MV_ENTRY, /* reg: the place, as it was when the function was entered */
 	WDX_MV_CONST, /* imm */
 	WDX_MV_INSN,  /* at: of the instruction; reg: which of its results */
 	WDX_MV_PHI,   /* at: of the block; reg: the place */
 };
+
+/* What a place holds: the low bytes of a value, up to 16 of them; 0 is nothing known. */
+typedef uint32_t wdx_held;
 
 struct wdx_mvalue {
 	uint8_t kind;
@@ -30,10 +33,10 @@ struct wdx_mvalue {
 	uint16_t reg;
 	uint32_t at;
 	int64_t imm;
+	wdx_held base; /* of what is loaded from base + disp, or computed from base: what it held */
+	wdx_held other; /* of a WDX_DO_BINARY: what src held */
+	uint32_t insn;	/* of the same: its number */
 };
-
-/* What a place holds: the low bytes of a value, up to 16 of them; 0 is nothing known. */
-typedef uint32_t wdx_held;
 
 enum { WDX_HELD_BITS = 5 };
 
@@ -60,6 +63,7 @@ struct wdx_minsn {
 	uint32_t slot;	   /* place of the slot that it loads or stores as a whole, or UINT32_MAX */
 	uint32_t values;   /* the first of those it computes: one for each register in `gives` */
 	uint32_t constant; /* the value that it loads or stores */
+	uint32_t based;	   /* the one with a base that it computes; 0: none */
 	uint8_t kills; /* slots of which nothing is known behind it, besides the one it stores */
 	uint32_t size; /* WDX_KILLS_SOME: those that overlap as many bytes from off on */
 	int64_t off;
@@ -85,7 +89,9 @@ struct wdx_machine {
 	WDX_VEC(struct wdx_minsn) insns; /* by address */
 	WDX_VEC(struct wdx_mblock) blocks;
 	WDX_VEC(uint32_t) succs, preds;
-	WDX_VEC(struct wdx_mvalue) values; /* [0] is unknown, then what registers held on entry */
+	WDX_VEC(struct wdx_mvalue) values; /* [0] is unknown, then what places held on entry */
+	WDX_VEC(uint32_t) based;	   /* of them: those with a base */
+	size_t nentries;		   /* 1 to that are what places held on entry */
 	size_t first_phi;		   /* from here on all are merges */
 	uint32_t nregs;			   /* places below are registers by DWARF number */
 	struct wdx_slot {
@@ -94,6 +100,7 @@ struct wdx_machine {
 	} slots[WDX_MAX_SLOTS]; /* by offset: of places nregs and up */
 	uint32_t nslots, nplaces;
 	uint32_t stride;    /* nplaces and what makes it a multiple of WDX_CHUNK, all nothing */
+	uint32_t arguments; /* to be set: bit n is set where one lies at CFA + 8 * n */
 	bool escaped;	    /* an address in the frame is taken: calls may write there */
 	bool wide;	    /* the last step changed more than what the instruction writes */
 	wdx_held *in, *out; /* of block b: stride of them from b * stride on */

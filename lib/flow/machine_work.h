@@ -47,8 +47,9 @@ struct wdx_machine_work {
 
 	/* frame.c */
 	WDX_VEC(struct wdx_mframe) frames; /* at the beginning of blocks */
-	WDX_VEC(struct wdx_mframe_access) stored;
-	WDX_VEC(struct wdx_mframe_access) loaded;
+	struct wdx_mframe_accesses {
+		WDX_VEC(struct wdx_mframe_access);
+	} stored, loaded;
 
 	/* machine.c */
 	uint32_t *slots;     /* hash of constants: index, 0 is free */

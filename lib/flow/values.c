@@ -35,6 +35,11 @@ enum {
 	OP_I64_CONST = 0x42,
 	OP_F32_CONST = 0x43,
 	OP_F64_CONST = 0x44,
+	OP_I32_ADD = 0x6a,
+	OP_I32_SUB = 0x6b,
+	OP_I64_ADD = 0x7c,
+	OP_I64_SUB = 0x7d,
+	OP_I32_WRAP = 0xa7,
 };
 
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
@@ -464,7 +469,12 @@ static void call(struct wdx_values_work *w, const struct wdx_wasm_type *t, uint3
 	}
 	for (uint32_t i = 0; i < t->nparams; i++)
 		pop(w);
-	for (uint32_t i = 0; i < t->nresults; i++)
+	if (t->nresults == 1)
+		push(w, add_value(w, (struct wdx_value){.kind = WDX_VALUE_INSN,
+							.type = WDX_VALUE_CALL,
+							.pos = pos,
+							.bits = t->results[0]}));
+	for (uint32_t i = 0; t->nresults > 1 && i < t->nresults; i++)
 		push(w, fresh(w, pos));
 }
 
@@ -491,20 +501,60 @@ static void note_store(struct wdx_values_work *w, const struct wdx_insn *insn, u
 	w->nomem |= !s;
 }
 
+/* Of an addition of a constant: what to, and the sum of all constants that way. */
+static void describe_sum(const struct wdx_values_work *w, uint16_t opcode, const uint32_t *taken,
+			 struct wdx_value *out)
+{
+	const struct wdx_value *values = w->v->values.data, *by = &values[taken[1]];
+	bool minus = opcode == OP_I32_SUB || opcode == OP_I64_SUB;
+	uint32_t to = taken[0];
+
+	if (opcode != OP_I32_ADD && opcode != OP_I64_ADD && !minus)
+		return;
+	if (!minus && by->kind != WDX_VALUE_CONST) {
+		by = &values[taken[0]];
+		to = taken[1];
+	}
+	if (by->kind != WDX_VALUE_CONST)
+		return;
+	out->bits = minus ? -by->bits : by->bits;
+	out->arg = to;
+	if (values[to].kind == WDX_VALUE_INSN && values[to].arg) {
+		out->bits += values[to].bits;
+		out->arg = values[to].arg;
+	}
+}
+
+static uint32_t result(struct wdx_values_work *w, const struct wdx_insn *insn,
+		       const uint32_t *taken)
+{
+	struct wdx_value v = {.kind = WDX_VALUE_INSN, .pos = insn->pos.v};
+
+	if (insn->opcode < 0x100)
+		v.type = (uint8_t)insn->opcode;
+	memcpy(v.operands, taken, sizeof(v.operands));
+	describe_sum(w, insn->opcode, taken, &v);
+	return add_value(w, v);
+}
+
 static void generic(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	unsigned operands, results;
-	uint32_t first = 0;
+	uint32_t taken[2] = {0, 0}; /* the first two */
 
+	if (insn->opcode == OP_I32_WRAP) /* the low bytes of a value are that value's */
+		return;
 	if (!wdx_insn_arity(insn->opcode, &operands, &results)) {
 		w->unknown = true;
 		return;
 	}
-	for (unsigned i = 0; i < operands; i++)
-		first = pop(w);
-	if (insn->flags & WDX_INSN_MEMWRITE && operands == 2 && first)
-		note_store(w, insn, first);
-	while (results--)
+	for (unsigned i = operands; i-- > 0;)
+		taken[i < 2 ? i : 0] = pop(w);
+	if (insn->flags & WDX_INSN_MEMWRITE && operands == 2 && taken[0])
+		note_store(w, insn, taken[0]);
+	if (results == 1)
+		push(w, result(w, insn, taken));
+	while (results > 1 && results--)
 		push(w, fresh(w, insn->pos.v));
 }
 

@@ -16,16 +16,24 @@ enum wdx_value_kind {
 	WDX_VALUE_UNKNOWN,
 	WDX_VALUE_PARAM, /* arg: index of the local */
 	WDX_VALUE_CONST, /* type, bits */
-	WDX_VALUE_INSN,	 /* pos: of the instruction, type: its opcode, if it has one byte; of
-			    additions  and subtractions arg and bits: what they take */
+	WDX_VALUE_INSN,	 /* pos: of the instruction; type: its opcode, if it has one byte and one
+			    result.  Of constants added or taken away, arg: the value to which they
+			    are, bits: their sum.  WDX_VALUE_CALL, bits: the result's type */
 	WDX_VALUE_PHI,	 /* pos: of the label; arg: the local; inputs */
 };
+
+enum { WDX_VALUE_CALL = 0x10 }; /* all kinds of calls that have one result */
 
 struct wdx_value {
 	uint8_t kind, type;
 	uint32_t pos, arg;
 	uint64_t bits;
-	uint32_t first, n; /* of a phi: inputs */
+	union {
+		struct {
+			uint32_t first, n; /* of a phi: inputs */
+		};
+		uint32_t operands[2]; /* of an instruction with an opcode: the first two */
+	};
 };
 
 struct wdx_value_input {

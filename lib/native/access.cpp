@@ -329,6 +329,25 @@ static void address(const decoded &d, wdx_access *out, unsigned base, uint64_t d
 	does(out, WDX_DO_ADDR, d.r.width);
 }
 
+static void binary(const decoded &d, wdx_access *out, int first, int second, int64_t imm)
+{
+	if (first < 0)
+		return;
+	out->result = number_at(d, 0);
+	out->base = first;
+	out->src = second;
+	out->imm = imm;
+	out->op = (uint8_t)d.r.arg;
+	does(out, WDX_DO_BINARY, d.r.width);
+}
+
+/* Operands are the result, what is computed with, and what else: a register or a number. */
+static void binary_form(const decoded &d, wdx_access *out)
+{
+	if (number_at(d, 0) >= 0 && (is_imm(d, 2) || number_at(d, 2) >= 0))
+		binary(d, out, number_at(d, 1), number_at(d, 2), imm_at(d, 2));
+}
+
 static void width_form(const decoded &d, wdx_access *out)
 {
 	out->width = d.r.width;
@@ -385,10 +404,44 @@ static void xor_form(const decoded &d, wdx_access *out)
 		constant(d, out, 0, d.r.width);
 }
 
+static void xor_register_form(const decoded &d, wdx_access *out)
+{
+	binary_form(d, out);
+	if (out->kind == WDX_DO_BINARY && out->base == out->src) {
+		out->base = out->src = NONE;
+		constant(d, out, 0, 8);
+	}
+}
+
+static void binary_rax_form(const decoded &d, wdx_access *out)
+{
+	if (is_imm(d, 0))
+		binary(d, out, RAX, NONE, imm_at(d, 0));
+	if (is_imm(d, 0))
+		out->result = RAX;
+}
+
+static void shift_once_form(const decoded &d, wdx_access *out)
+{
+	binary(d, out, number_at(d, 1), NONE, 1);
+}
+
+static void shift_cl_form(const decoded &d, wdx_access *out)
+{
+	binary(d, out, number_at(d, 1), RCX, 0);
+}
+
 static void x86_load_form(const decoded &d, wdx_access *out)
 {
 	if (d.memory >= 0)
 		load(d, out);
+}
+
+/* Zeros or copies of the sign go above what is loaded. */
+static void extend_form(const decoded &d, wdx_access *out)
+{
+	load(d, out);
+	does(out, WDX_DO_OTHER, d.r.width);
 }
 
 static void x86_store_form(const decoded &d, wdx_access *out)
@@ -418,6 +471,11 @@ static void lea_form(const decoded &d, wdx_access *out)
 	x86_address(d, 1, out);
 	if (!out->indexed && out->base != 16) /* relative to rip: to code, not to a value */
 		address(d, out, 1, (uint64_t)out->disp);
+	else if (out->indexed && !out->disp && imm_at(d, 2) == 1 && number_at(d, 1) >= 0 &&
+		 number_at(d, 3) >= 0) {
+		out->indexed = false;
+		binary(d, out, number_at(d, 1), number_at(d, 3), 0);
+	}
 }
 
 static void x86_add_form(const decoded &d, wdx_access *out)
@@ -501,6 +559,12 @@ static void orr_form(const decoded &d, wdx_access *out)
 		copy(d, out, 2);
 }
 
+static void shifted_form(const decoded &d, wdx_access *out)
+{
+	if (number_at(d, 2) >= 0 && !imm_at(d, 3))
+		binary_form(d, out);
+}
+
 static void orr_vector_form(const decoded &d, wdx_access *out)
 {
 	if (number_at(d, 1) == number_at(d, 2))
@@ -543,10 +607,19 @@ static uint64_t logical_imm(unsigned code, unsigned width)
 	return low_bytes((int64_t)v, width);
 }
 
+static void logical_form(const decoded &d, wdx_access *out)
+{
+	if (number_at(d, 0) >= 0 && is_imm(d, 2))
+		binary(d, out, number_at(d, 1), NONE,
+		       (int64_t)logical_imm((unsigned)imm_at(d, 2), d.r.width));
+}
+
 static void orr_imm_form(const decoded &d, wdx_access *out)
 {
 	if (reg_at(d, 1).zero && is_imm(d, 2))
 		constant(d, out, logical_imm((unsigned)imm_at(d, 2), d.r.width), 8);
+	else
+		logical_form(d, out);
 }
 
 static void movi_form(const decoded &d, wdx_access *out)
@@ -575,12 +648,48 @@ static void ldr_form(const decoded &d, wdx_access *out)
 	load(d, out);
 }
 
+static void a64_extend_form(const decoded &d, wdx_access *out)
+{
+	a64_address(d, 1, out);
+	load(d, out);
+	out->kind = WDX_DO_OTHER;
+}
+
 static void str_form(const decoded &d, wdx_access *out)
 {
 	a64_address(d, 1, out);
 	out->src = number_at(d, 0);
 	if (out->src >= 0 || reg_at(d, 0).zero)
 		out->kind = WDX_DO_STORE;
+}
+
+static void orr_binary_form(const decoded &d, wdx_access *out)
+{
+	orr_form(d, out);
+	if (out->kind == WDX_DO_OTHER)
+		shifted_form(d, out);
+}
+
+/* The product is added to the zero register. */
+static void madd_form(const decoded &d, wdx_access *out)
+{
+	if (reg_at(d, 3).zero)
+		binary_form(d, out);
+}
+
+/* Shifts by a number, as moves of a field of bits; arg is the one to the right. */
+static void bitfield_form(const decoded &d, wdx_access *out)
+{
+	int64_t bits = d.r.width * 8, from = imm_at(d, 2), last = imm_at(d, 3);
+
+	if (number_at(d, 0) < 0)
+		return;
+	if (last == bits - 1)
+		binary(d, out, number_at(d, 1), NONE, from);
+	else if (last + 1 == from && d.r.arg == WDX_OP_SHR) {
+		binary(d, out, number_at(d, 1), NONE, bits - from);
+		out->op = WDX_OP_SHL;
+	}
 }
 
 /* Two registers from or to what lies one behind the other. */
@@ -644,13 +753,34 @@ static void a64_add_form(const decoded &d, wdx_access *out)
 	{"V" op "rr", copy_form, 16, 0}, {"V" op "rr_REV", copy_form, 16, 0}
 #define BOTH(op, form, width) {op, form, width, 0}, {"V" op, form, width, 0}
 
+#define REGISTERS(name, op)                                                                        \
+	{name "32rr", binary_form, 4, op}, {name "32rr_REV", binary_form, 4, op},                  \
+	{name "64rr", binary_form, 8, op}, {name "64rr_REV", binary_form, 8, op}
+#define IMMEDIATES(name, op)                                                                       \
+	{name "32ri8", binary_form, 4, op}, {name "32ri", binary_form, 4, op},                     \
+	{name "64ri8", binary_form, 8, op}, {name "64ri32", binary_form, 8, op},                   \
+	{name "32i32", binary_rax_form, 4, op}, {name "64i32", binary_rax_form, 8, op}
+#define SHIFTS(name, op)                                                                           \
+	{name "32ri", binary_form, 4, op}, {name "64ri", binary_form, 8, op},                      \
+	{name "32r1", shift_once_form, 4, op}, {name "64r1", shift_once_form, 8, op},              \
+	{name "32rCL", shift_cl_form, 4, op}, {name "64rCL", shift_cl_form, 8, op},                \
+	{name "X32rr", binary_form, 4, op}, {name "X64rr", binary_form, 8, op}
+
 static const rule x86_rules[] = {
 	{"MOV64rr", copy_form, 8, 0}, {"MOV64rr_REV", copy_form, 8, 0},
 	{"MOV32rr", copy_form, 4, 0}, {"MOV32rr_REV", copy_form, 4, 0},
 	{"MOV32ri", mov32_imm_form, 4, 0}, {"MOV32ri_alt", mov32_imm_form, 4, 0},
 	{"MOV64ri32", mov64_imm32_form, 8, 0}, {"MOV64ri", mov64_imm_form, 8, 0},
-	{"XOR32rr", xor_form, 8, 0}, {"XOR32rr_REV", xor_form, 8, 0},
-	{"XOR64rr", xor_form, 8, 0}, {"XOR64rr_REV", xor_form, 8, 0},
+	{"XOR32rr", xor_register_form, 4, WDX_OP_XOR}, {"XOR32rr_REV", xor_register_form, 4, WDX_OP_XOR},
+	{"XOR64rr", xor_register_form, 8, WDX_OP_XOR}, {"XOR64rr_REV", xor_register_form, 8, WDX_OP_XOR},
+	REGISTERS("ADD", WDX_OP_ADD), REGISTERS("SUB", WDX_OP_SUB),
+	REGISTERS("AND", WDX_OP_AND), REGISTERS("OR", WDX_OP_OR),
+	IMMEDIATES("AND", WDX_OP_AND), IMMEDIATES("OR", WDX_OP_OR), IMMEDIATES("XOR", WDX_OP_XOR),
+	SHIFTS("SHL", WDX_OP_SHL), SHIFTS("SHR", WDX_OP_SHR), SHIFTS("SAR", WDX_OP_SAR),
+	{"IMUL32rr", binary_form, 4, WDX_OP_MUL}, {"IMUL64rr", binary_form, 8, WDX_OP_MUL},
+	{"IMUL32rri8", binary_form, 4, WDX_OP_MUL}, {"IMUL32rri", binary_form, 4, WDX_OP_MUL},
+	{"IMUL64rri8", binary_form, 8, WDX_OP_MUL}, {"IMUL64rri32", binary_form, 8, WDX_OP_MUL},
+	{"CMOV32rr", binary_form, 4, WDX_OP_SELECT}, {"CMOV64rr", binary_form, 8, WDX_OP_SELECT},
 	BOTH("XORPSrr", xor_form, 16), BOTH("XORPDrr", xor_form, 16), BOTH("PXORrr", xor_form, 16),
 	{"MOV32rm", x86_load_form, 4, 0}, {"MOV64rm", x86_load_form, 8, 0},
 	{"MOV8mr", x86_store_form, 1, 0}, {"MOV16mr", x86_store_form, 2, 0},
@@ -666,7 +796,15 @@ static const rule x86_rules[] = {
 	BOTH("MOVZPQILo2PQIrr", copy_form, 8),
 	READ_MODIFY_WRITE("ADD"), READ_MODIFY_WRITE("SUB"), READ_MODIFY_WRITE("AND"),
 	READ_MODIFY_WRITE("OR"), READ_MODIFY_WRITE("XOR"),
-	{"LEA64r", lea_form, 8, 0},
+	{"MOVZX32rm8", extend_form, 1, 0}, {"MOVZX32rm16", extend_form, 2, 0},
+	{"MOVZX64rm8", extend_form, 1, 0}, {"MOVZX64rm16", extend_form, 2, 0},
+	{"MOVSX32rm8", extend_form, 1, 0}, {"MOVSX32rm16", extend_form, 2, 0},
+	{"MOVSX64rm8", extend_form, 1, 0}, {"MOVSX64rm16", extend_form, 2, 0},
+	{"MOVSX64rm32", extend_form, 4, 0},
+	{"LEA64r", lea_form, 8, 0}, {"LEA64_32r", lea_form, 4, 0},
+	{"ADD32ri8", x86_add_form, 4, 1}, {"ADD32ri", x86_add_form, 4, 1},
+	{"SUB32ri8", x86_add_form, 4, -1}, {"SUB32ri", x86_add_form, 4, -1},
+	{"ADD32i32", add_rax_form, 4, 1}, {"SUB32i32", add_rax_form, 4, -1},
 	{"ADD64ri8", x86_add_form, 8, 1}, {"ADD64ri32", x86_add_form, 8, 1},
 	{"SUB64ri8", x86_add_form, 8, -1}, {"SUB64ri32", x86_add_form, 8, -1},
 	{"ADD64i32", add_rax_form, 8, 1}, {"SUB64i32", add_rax_form, 8, -1},
@@ -707,13 +845,32 @@ static const rule x86_rules[] = {
 	{"STP" letter "pre", write_back_form, 2 * width, width},                                   \
 	{"STP" letter "post", store_then_move_form, 2 * width, width}
 
+#define EXTENDING(to, from, width)                                                                 \
+	{"LDR" to from "ui", a64_extend_form, width, width},                                       \
+	{"LDUR" to from "i", a64_extend_form, width, 1},                                           \
+	{"LDR" to from "roX", a64_extend_form, width, 0},                                          \
+	{"LDR" to from "roW", a64_extend_form, width, 0}
+
+#define SHIFTED(name, op) {name "Wrs", shifted_form, 4, op}, {name "Xrs", shifted_form, 8, op}
+#define LOGICAL(name, op) {name "Wri", logical_form, 4, op}, {name "Xri", logical_form, 8, op}
+
 static const rule a64_rules[] = {
-	{"ORRXrs", orr_form, 8, 0}, {"ORRWrs", orr_form, 4, 0},
+	{"ORRXrs", orr_binary_form, 8, WDX_OP_OR}, {"ORRWrs", orr_binary_form, 4, WDX_OP_OR},
+	SHIFTED("ADD", WDX_OP_ADD), SHIFTED("SUB", WDX_OP_SUB), SHIFTED("AND", WDX_OP_AND),
+	SHIFTED("EOR", WDX_OP_XOR),
+	LOGICAL("AND", WDX_OP_AND), LOGICAL("EOR", WDX_OP_XOR),
+	{"MADDWrrr", madd_form, 4, WDX_OP_MUL}, {"MADDXrrr", madd_form, 8, WDX_OP_MUL},
+	{"UBFMWri", bitfield_form, 4, WDX_OP_SHR}, {"UBFMXri", bitfield_form, 8, WDX_OP_SHR},
+	{"SBFMWri", bitfield_form, 4, WDX_OP_SAR}, {"SBFMXri", bitfield_form, 8, WDX_OP_SAR},
+	{"LSLVWr", binary_form, 4, WDX_OP_SHL}, {"LSLVXr", binary_form, 8, WDX_OP_SHL},
+	{"LSRVWr", binary_form, 4, WDX_OP_SHR}, {"LSRVXr", binary_form, 8, WDX_OP_SHR},
+	{"ASRVWr", binary_form, 4, WDX_OP_SAR}, {"ASRVXr", binary_form, 8, WDX_OP_SAR},
+	{"CSELWr", binary_form, 4, WDX_OP_SELECT}, {"CSELXr", binary_form, 8, WDX_OP_SELECT},
 	{"ORRv16i8", orr_vector_form, 16, 0}, {"ORRv8i8", orr_vector_form, 8, 0},
 	{"FMOVDr", copy_form, 8, 0}, {"FMOVSr", copy_form, 4, 0},
 	{"MOVZXi", movz_form, 8, 0}, {"MOVZWi", movz_form, 4, 0},
 	{"MOVNXi", movn_form, 8, 0}, {"MOVNWi", movn_form, 4, 0},
-	{"ORRXri", orr_imm_form, 8, 0}, {"ORRWri", orr_imm_form, 4, 0},
+	{"ORRXri", orr_imm_form, 8, WDX_OP_OR}, {"ORRWri", orr_imm_form, 4, WDX_OP_OR},
 	{"MOVIv2d_ns", movi_form, 16, 0}, {"MOVID", movi_form, 8, 0},
 	{"MOVIv16b_ns", movi_form, 16, 0}, {"MOVIv8b_ns", movi_form, 8, 0},
 	{"MOVIv4i32", movi_form, 16, 0}, {"MOVIv2i32", movi_form, 8, 0},
@@ -721,6 +878,10 @@ static const rule a64_rules[] = {
 	STORES("BB", 1), STORES("HH", 2), STORES("B", 1), STORES("H", 2),
 	PAIR("W", 4), PAIR("X", 8), PAIR("S", 4), PAIR("D", 8), PAIR("Q", 16),
 	{"ADDXri", a64_add_form, 8, 1}, {"SUBXri", a64_add_form, 8, -1},
+	{"ADDWri", a64_add_form, 4, 1}, {"SUBWri", a64_add_form, 4, -1},
+	EXTENDING("B", "B", 1), EXTENDING("H", "H", 2),
+	EXTENDING("SB", "W", 1), EXTENDING("SB", "X", 1),
+	EXTENDING("SH", "W", 2), EXTENDING("SH", "X", 2), EXTENDING("S", "W", 4),
 	{nullptr, nullptr, 0, 0},
 };
 /* clang-format on */

@@ -22,17 +22,33 @@ struct wdx_accesses; /* belongs to one thread; refers to no target */
  * result of a read-modify-write.  With `indexed`, or of width 0, they may write anywhere around it.
  * WDX_DO_ADDR with `store` moves the base first: the bytes are at result's new value. */
 enum wdx_access_kind {
-	WDX_DO_OTHER, /* whatever it writes is new */
-	WDX_DO_COPY,  /* result = src, the low `width` bytes; what is above them becomes zero or is
-			 unspecified */
-	WDX_DO_CONST, /* result = imm, of `width` bytes */
-	WDX_DO_LOAD,  /* result = the `width` bytes at the address */
-	WDX_DO_STORE, /* the `width` bytes at the address = src, or imm when src is -1 */
-	WDX_DO_ADDR,  /* result = base + disp, all of it: lea, and additions of constants to a
-			 register of address size, such as to the stack pointer */
-	WDX_DO_PUSH,  /* stack pointer -= width; the bytes there = src (-1: unknown) */
-	WDX_DO_POP,   /* result = the bytes there; stack pointer += width */
+	WDX_DO_OTHER,  /* whatever it writes is new; with `load`, what is loaded, extended */
+	WDX_DO_COPY,   /* result = src, the low `width` bytes; what is above them becomes zero or is
+			  unspecified */
+	WDX_DO_CONST,  /* result = imm, of `width` bytes */
+	WDX_DO_LOAD,   /* result = the `width` bytes at the address */
+	WDX_DO_STORE,  /* the `width` bytes at the address = src, or imm when src is -1 */
+	WDX_DO_ADDR,   /* result = base + disp, the low `width` bytes, zeros above: lea, and
+			  additions of constants to a register, such as to the stack pointer */
+	WDX_DO_PUSH,   /* stack pointer -= width; the bytes there = src (-1: unknown) */
+	WDX_DO_POP,    /* result = the bytes there; stack pointer += width */
+	WDX_DO_BINARY, /* result = base OP src, or imm when src is -1: `op`, of `width` bytes,
+			  zeros above */
 	WDX_DO_LEAVE, /* stack pointer = base + disp, frame pointer (result) = what it had pushed */
+};
+
+/* What a WDX_DO_BINARY computes; shifts by so many bits modulo those of the width. */
+enum wdx_access_op {
+	WDX_OP_ADD,
+	WDX_OP_SUB,
+	WDX_OP_MUL, /* the low half */
+	WDX_OP_AND,
+	WDX_OP_OR,
+	WDX_OP_XOR,
+	WDX_OP_SHL,
+	WDX_OP_SAR,
+	WDX_OP_SHR,
+	WDX_OP_SELECT, /* one of the two, by flags */
 };
 
 struct wdx_access {
@@ -47,6 +63,7 @@ struct wdx_access {
 	bool writes_memory; /* any memory but the stack's: no push, no spill, no call */
 	bool indexed;	    /* a register that is not in disp is added to base */
 	uint8_t kind;	    /* enum wdx_access_kind */
+	uint8_t op;	    /* enum wdx_access_op */
 	uint32_t target;    /* of a direct jump: position like `at`; UINT32_MAX: none */
 	int base;	/* DWARF number of the address's base register; -1: none that is known */
 	int src;	/* of a copy, store or push; -1: none */

@@ -47,7 +47,14 @@ static const struct insn x86_64[] = {
 	  "const r9 #1122334455667788 .8 W9"),
 	I("xor %eax,%eax", "\x31\xc0", "const r0 .8 W0"),
 	I("xor %rcx,%rcx", "\x48\x31\xc9", "const r2 .8 W2"),
-	I("xor %ecx,%eax", "\x31\xc8", "other W0"),
+	I("xor %ecx,%eax", "\x31\xc8", "binary r0 s2 [0+0] .4 W0"),
+	I("add %ecx,%eax", "\x01\xc8", "binary r0 s2 [0+0] .4 W0"),
+	I("and $0xf,%ecx", "\x83\xe1\x0f", "binary r2 [2+0] #f .4 W2"),
+	I("and $0x1000,%eax", "\x25\x00\x10\x00\x00", "binary r0 [0+0] #1000 .4 W0"),
+	I("shl %ecx", "\xd1\xe1", "binary r2 [2+0] #1 .4 W2"),
+	I("sar $7,%rdx", "\x48\xc1\xfa\x07", "binary r1 [1+0] #7 .8 W1"),
+	I("imul $10,%edi,%eax", "\x6b\xc7\x0a", "binary r0 [5+0] #a .4 W0"),
+	I("lea (%rdi,%rsi),%eax", "\x8d\x04\x37", "binary r0 s4 [5+0] .4 W0"),
 	I("xorps %xmm3,%xmm3", "\x0f\x57\xdb", "const r20 .16 W20"),
 	I("pxor %xmm3,%xmm3", "\x66\x0f\xef\xdb", "const r20 .16 W20"),
 	I("pxor %xmm4,%xmm3", "\x66\x0f\xef\xdc", "other W20"),
@@ -67,8 +74,8 @@ static const struct insn x86_64[] = {
 	I("movq $-4,8(%rsp)", "\x48\xc7\x44\x24\x08\xfc\xff\xff\xff",
 	  "store [7+8] #fffffffffffffffc .8 S"),
 	I("movss %xmm7,12(%rsp)", "\xf3\x0f\x11\x7c\x24\x0c", "store s24 [7+12] .4 S"),
-	I("movzbl 8(%rsp),%eax", "\x0f\xb6\x44\x24\x08", "other [7+8] W0"),
-	I("movslq 8(%rsp),%rax", "\x48\x63\x44\x24\x08", "other [7+8] W0"),
+	I("movzbl 8(%rsp),%eax", "\x0f\xb6\x44\x24\x08", "other r0 [7+8] .1 L W0"),
+	I("movslq 8(%rsp),%rax", "\x48\x63\x44\x24\x08", "other r0 [7+8] .4 L W0"),
 	I("movw 8(%rsp),%ax", "\x66\x8b\x44\x24\x08", "other [7+8] W0"),
 	I("add %eax,8(%rsp)", "\x01\x44\x24\x08", "other [7+8] .4 S"),
 	I("add %rax,8(%rsp)", "\x48\x01\x44\x24\x08", "other [7+8] .8 S"),
@@ -129,10 +136,10 @@ static const struct insn x86_64[] = {
 	I("mfence", "\x0f\xae\xf0", "other M"),
 	I("syscall", "\x0f\x05", "other Wall"),
 	I("loop .", "\xe2\xfe", "other J >1000 W2"),
-	I("shl %cl,%rax", "\x48\xd3\xe0", "other W0"),
+	I("shl %cl,%rax", "\x48\xd3\xe0", "binary r0 s2 [0+0] .8 W0"),
 	I("vpaddd %ymm1,%ymm2,%ymm3", "\xc5\xed\xfe\xd9", "other W20"),
 	I("sete %al", "\x0f\x94\xc0", "other W0"),
-	I("cmovne %rax,%rcx", "\x48\x0f\x45\xc8", "other W2"),
+	I("cmovne %rax,%rcx", "\x48\x0f\x45\xc8", "binary r2 s0 [2+0] .8 W2"),
 	I("cvtsi2sd %rax,%xmm15", "\xf2\x4c\x0f\x2a\xf8", "other W32"),
 	I("mov %rax,%fs:8", "\x64\x48\x89\x04\x25\x08\x00\x00\x00", "store s0 .8 SM"),
 	I("mov %eax,8(%rax,%rbp)", "\x89\x44\x28\x08", "store s0 [6+8*] .4 S"),
@@ -183,8 +190,8 @@ static const struct insn aarch64[] = {
 	I("ldr x0,[x1,x2]", "\x20\x68\x62\xf8", "load r0 [1+0*] .8 L W0"),
 	I("ldr x0,[x1,x2,lsl #3]", "\x20\x78\x62\xf8", "load r0 [1+0*] .8 L W0"),
 	I("ldr w0,[x1,w2,uxtw]", "\x20\x48\x62\xb8", "load r0 [1+0*] .4 L W0"),
-	I("ldrb w0,[sp,#3]", "\xe0\x0f\x40\x39", "other [31+0*] W0"),
-	I("ldrsw x0,[sp,#4]", "\xe0\x07\x80\xb9", "other [31+0*] W0"),
+	I("ldrb w0,[sp,#3]", "\xe0\x0f\x40\x39", "other r0 [31+3] .1 L W0"),
+	I("ldrsw x0,[sp,#4]", "\xe0\x07\x80\xb9", "other r0 [31+4] .4 L W0"),
 	I("ldr x0,.+8", "\x40\x00\x00\x58", "other W0"),
 	I("str x0,[sp,#16]", "\xe0\x0b\x00\xf9", "store s0 [31+16] .8 S"),
 	I("str xzr,[sp,#16]", "\xff\x0b\x00\xf9", "store [31+16] .8 S"),
@@ -211,7 +218,12 @@ static const struct insn aarch64[] = {
 	I("add x0,sp,#1,lsl #12", "\xe0\x07\x40\x91", "addr r0 [31+4096] .8 W0"),
 	I("sub sp,sp,#32", "\xff\x83\x00\xd1", "addr r31 [31-32] .8 W31"),
 	I("sub x1,x2,#5", "\x41\x14\x00\xd1", "addr r1 [2-5] .8 W1"),
-	I("add x0,x1,x2", "\x20\x00\x02\x8b", "other W0"),
+	I("add x0,x1,x2,lsl #2", "\x20\x08\x02\x8b", "other W0"),
+	I("and w0,w1,#0xff", "\x20\x1c\x00\x12", "binary r0 [1+0] #ff .4 W0"),
+	I("lsl w0,w1,#3", "\x20\x70\x1d\x53", "binary r0 [1+0] #3 .4 W0"),
+	I("lsr x0,x1,#4", "\x20\xfc\x44\xd3", "binary r0 [1+0] #4 .8 W0"),
+	I("asr w0,w1,#5", "\x20\x7c\x05\x13", "binary r0 [1+0] #5 .4 W0"),
+	I("add x0,x1,x2", "\x20\x00\x02\x8b", "binary r0 s2 [1+0] .8 W0"),
 	I("adds x0,x1,#4", "\x20\x10\x00\xb1", "other W0"),
 	I("cmp x0,#4", "\x1f\x10\x00\xf1", "other"),
 	I("cmp x0,x1", "\x1f\x00\x01\xeb", "other"),
@@ -255,8 +267,8 @@ static const struct insn aarch64[] = {
 	I("umov w0,v1.b[1]", "\x20\x3c\x03\x0e", "other W0"),
 	I("ins v1.d[1],x0", "\x01\x1c\x18\x4e", "other W65,97"),
 	I("fcmp d0,d1", "\x00\x20\x61\x1e", "other"),
-	I("csel x0,x1,x2,eq", "\x20\x00\x82\x9a", "other W0"),
-	I("madd x0,x1,x2,xzr", "\x20\x7c\x02\x9b", "other W0"),
+	I("csel x0,x1,x2,eq", "\x20\x00\x82\x9a", "binary r0 s2 [1+0] .8 W0"),
+	I("madd x0,x1,x2,xzr", "\x20\x7c\x02\x9b", "binary r0 s2 [1+0] .8 W0"),
 	I("cinc w0,w1,ne", "\x20\x04\x81\x1a", "other W0"),
 	I("stnp x0,x1,[sp,#16]", "\xe0\x07\x01\xa8", "other [31+16] .16 S"),
 	I("subs xzr,x0,x1", "\x1f\x00\x01\xeb", "other"),
@@ -316,7 +328,7 @@ static void add_flags(struct text *t, const struct wdx_access *a)
 static void render(struct text *t, const struct wdx_access *a)
 {
 	static const char *const kinds[] = {"other", "copy", "const", "load", "store",
-					    "addr",  "push", "pop",   "leave"};
+					    "addr",  "push", "pop",   "binary", "leave"};
 
 	t->n = 0;
 	add(t, "%s", !a->ok ? "bad" : a->kind < N(kinds) ? kinds[a->kind] : "?");
@@ -368,7 +380,7 @@ static bool fits_kind(const struct wdx_access *a)
 
 	switch (a->kind) {
 	case WDX_DO_OTHER:
-		return a->result < 0 && a->src < 0;
+		return a->src < 0 && (a->result < 0 || (a->load && is_written(a, a->result)));
 	case WDX_DO_COPY:
 		return is_written(a, a->result) && a->src >= 0 && a->width && !a->store;
 	case WDX_DO_CONST:
@@ -379,6 +391,9 @@ static bool fits_kind(const struct wdx_access *a)
 		return nothing && a->store && !a->load && a->width;
 	case WDX_DO_ADDR:
 		return is_written(a, a->result) && a->base >= 0 && !a->indexed;
+	case WDX_DO_BINARY:
+		return is_written(a, a->result) && a->base >= 0 && a->width && !a->load &&
+		       !a->store;
 	case WDX_DO_PUSH:
 		return is_written(a, 7) && !a->store && !a->writes_memory && a->width;
 	case WDX_DO_POP:
