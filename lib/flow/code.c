@@ -88,16 +88,37 @@ static bool has_return(const struct wdx_codeindex *c, const struct wdx_map_func 
 	return i < f->first_call + f->ncalls && c->map->calls.data[i] <= iv->hi;
 }
 
-static bool writes_memory(const struct wdx_codeindex *c, const struct wdx_interval *iv)
+/* What is asked here of the instruction at `at`; `*size`: bytes to go on by. */
+static enum wdx_skim_kind kind_at(const struct wdx_codeindex *c, uint32_t at, uint32_t *size)
 {
-	struct wdx_access a;
+	const uint8_t *p = c->map->code + at;
+	size_t left = (size_t)(c->map->code_size - at);
+	struct wdx_skim s = c->skim(p, left);
 
-	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
-		a = wdx_target_mem_access(c->accesses, c->map->code + at,
-					  (size_t)(c->map->code_size - at), at);
-		if (a.ok && a.writes_memory)
+	*size = s.size;
+	if (s.kind != WDX_SKIM_UNKNOWN && s.kind != WDX_SKIM_ACCESS)
+		return s.kind;
+	struct wdx_access a = wdx_target_mem_access(c->accesses, p, left, at);
+
+	*size = a.size;
+	if (!a.ok)
+		return WDX_SKIM_PLAIN;
+	if (a.call)
+		return WDX_SKIM_CALL;
+	return a.leaves || !a.falls ? WDX_SKIM_JUMP
+	       : a.writes_memory    ? WDX_SKIM_STORE
+				    : WDX_SKIM_PLAIN;
+}
+
+/* Whether there is an instruction of that kind in the interval. */
+static bool has_kind(const struct wdx_codeindex *c, const struct wdx_interval *iv,
+		     enum wdx_skim_kind kind)
+{
+	uint32_t size;
+
+	for (uint32_t at = iv->lo; at < iv->hi; at += size)
+		if (kind_at(c, at, &size) == kind)
 			return true;
-	}
 	return false;
 }
 
@@ -111,7 +132,7 @@ static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_fun
 		return false;
 	if (is_kind(c, iv->wasm, WDX_INSN_CALL))
 		return !f->map->ncalls || has_return(c, f->map, iv);
-	return !c->accesses || writes_memory(c, iv) || has_return(c, f->map, iv);
+	return !c->accesses || has_kind(c, iv, WDX_SKIM_STORE) || has_return(c, f->map, iv);
 }
 
 enum {
@@ -170,17 +191,7 @@ struct marking {
 /* Whether control may leave the interval before its end. */
 static bool has_branch(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
-	struct wdx_access a;
-
-	if (!c->accesses)
-		return iv->wasm != NONE;
-	for (uint32_t at = iv->lo; at < iv->hi; at += a.size) {
-		a = wdx_target_mem_access(c->accesses, c->map->code + at,
-					  (size_t)(c->map->code_size - at), at);
-		if (a.ok && !a.call && (a.leaves || !a.falls))
-			return true;
-	}
-	return false;
+	return c->accesses ? has_kind(c, iv, WDX_SKIM_JUMP) : iv->wasm != NONE;
 }
 
 /* A branch of the wasm code, or one the compiler added, ends a stretch; those inside of what one
@@ -746,6 +757,7 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 	memset(c, 0, sizeof(*c));
 	c->module = module;
 	c->map = map;
+	c->skim = target ? wdx_target_skim(target) : NULL;
 	c->of_func = malloc((module->funcs.len + 1) * sizeof(*c->of_func));
 	err = c->of_func ? NULL : &wdx_nomem;
 	if (!err && target && map->code)

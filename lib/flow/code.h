@@ -19,6 +19,7 @@
 #include "base/ranges.h"
 #include "base/vec.h"
 #include "map/map.h"
+#include "native/skim.h"
 #include "wasm/wasm.h"
 
 enum wdx_interval_flags {
@@ -63,6 +64,7 @@ struct wdx_codeindex {
 	const struct wdx_wasm *module;
 	const struct wdx_map *map;
 	struct wdx_accesses *accesses; /* NULL: code is not looked into */
+	wdx_skim_fn *skim;
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
 	WDX_VEC(struct wdx_code_run) runs;

@@ -6,9 +6,11 @@
 
 #include "base/error.h"
 #include "native/decode.h"
+#include "native/skim.h"
 
 struct sweep {
 	struct wdx_decoder *decoder;
+	wdx_skim_fn *skim;
 	bool (*may_call)(struct sweep *s, uint32_t lo, uint32_t hi); /* NULL: always */
 	const uint8_t *code;
 	uint32_t hi, delay; /* delay: size of a delay slot */
@@ -18,9 +20,8 @@ struct sweep {
 };
 
 /*
- * Decoding takes half a microsecond an instruction, far more than looking at its bytes.  Whoever
- * asks knows most instruction starts, so nearly all pieces between two of them are a few bytes
- * that hold no opcode of a call and need no decoding.
+ * Whoever asks knows most instruction starts, so nearly all pieces between two of them are a few
+ * bytes that hold no opcode of a call and need no look at each instruction.
  */
 /* e8, 9a, and of ff those followed by an operand byte of which bits 3 to 5 are 2 or 3. */
 static uint32_t x86_next(const struct sweep *s, uint8_t opcode, uint32_t at)
@@ -72,6 +73,15 @@ static struct wdx_error *add_call(struct sweep *s, uint64_t at)
 	return NULL;
 }
 
+static struct wdx_insn insn_at(const struct sweep *s, uint32_t pos, uint32_t end)
+{
+	struct wdx_skim k = s->skim(s->code + pos, s->hi - pos);
+
+	if (k.kind == WDX_SKIM_UNKNOWN || k.size > end - pos)
+		return wdx_decode(s->decoder, s->code + pos, end - pos, pos);
+	return (struct wdx_insn){.size = k.size, .ok = true, .call = k.kind == WDX_SKIM_CALL};
+}
+
 /* An instruction that reaches past `end`, where another is known to begin, is data. */
 static struct wdx_error *sweep_piece(struct sweep *s, uint32_t pos, uint32_t end)
 {
@@ -80,7 +90,7 @@ static struct wdx_error *sweep_piece(struct sweep *s, uint32_t pos, uint32_t end
 	if (s->may_call && !s->may_call(s, pos, end))
 		return NULL;
 	while (pos < end && !err) {
-		struct wdx_insn in = wdx_decode(s->decoder, s->code + pos, end - pos, pos);
+		struct wdx_insn in = insn_at(s, pos, end);
 
 		if (in.size > end - pos)
 			break;
@@ -125,7 +135,11 @@ struct wdx_error *wdx_target_calls(const struct wdx_target *t, const uint8_t *co
 				   uint32_t hi, const uint32_t *starts, size_t nstarts,
 				   struct wdx_native_calls *out, bool *known)
 {
-	struct sweep s = {.code = code, .hi = hi, .delay = wdx_target_code_align(t), .out = out};
+	struct sweep s = {.skim = wdx_target_skim(t),
+			  .code = code,
+			  .hi = hi,
+			  .delay = wdx_target_code_align(t),
+			  .out = out};
 	unsigned machine = wdx_target_elf_machine(t);
 	struct wdx_error *err;
 
