@@ -101,12 +101,25 @@ static const struct wdx_place *track_at(const struct wdx_xlat *x, struct track *
 /* ---- the list in work -------------------------------------------------------------------------
  */
 
+/* What the expression becomes with those places. */
+struct said {
+	struct wdx_xplaces places;
+	const struct wdx_expr *expr; /* NULL: nothing, for the reason in `loss` */
+	enum wdx_loss loss;
+	bool innermost; /* it holds in the innermost frame only */
+};
+
+/* Few places take turns, so these are found again most of the time. */
+enum { MAX_SAID = 4 };
+
 struct work {
 	struct wdx_xlat *x;
 	struct wdx_emit *e;
 	const struct wdx_xexpr *xe;
 	struct track context, need[WDX_XEXPR_MAX_NEEDS];
 	const struct wdx_map_range *starts[WDX_XEXPR_MAX_NEEDS + 1];
+	struct said said[MAX_SAID];
+	unsigned nsaid;	    /* so many have been said; each takes the place of the oldest */
 	enum wdx_loss loss; /* the last reason why nothing could be said somewhere */
 	bool failed;	    /* memory is out */
 };
@@ -182,15 +195,41 @@ static void add_between_calls(struct work *w, uint32_t lo, uint32_t hi, const st
 	add_loc(w, lo, hi, expr);
 }
 
+static bool same_places(const struct work *w, const struct wdx_xplaces *a,
+			const struct wdx_xplaces *b)
+{
+	return a->context == b->context &&
+	       !memcmp(a->need, b->need, w->xe->nneeds * sizeof(*a->need));
+}
+
+static const struct said *say(struct work *w, const struct wdx_xplaces *p)
+{
+	struct said *s = &w->said[w->nsaid++ % MAX_SAID];
+	struct wdx_expr *out = wdx_expr_begin(w->e);
+
+	s->places = *p;
+	s->loss = wdx_xexpr_emit(w->xe, p, out);
+	s->expr = s->loss == WDX_LOSS_NONE ? out : NULL;
+	s->innermost = lost_by_calls(w, p);
+	return s;
+}
+
+static const struct said *said_with(struct work *w, const struct wdx_xplaces *p)
+{
+	for (unsigned i = 0; i < w->nsaid && i < MAX_SAID; i++)
+		if (same_places(w, &w->said[i].places, p))
+			return &w->said[i];
+	return say(w, p);
+}
+
 static void segment(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_xplaces *p)
 {
-	struct wdx_expr *out = wdx_expr_begin(w->e);
-	enum wdx_loss loss = wdx_xexpr_emit(w->xe, p, out);
+	const struct said *s = said_with(w, p);
 
-	if (loss != WDX_LOSS_NONE)
-		w->loss = loss;
+	if (s->expr)
+		add_between_calls(w, lo, hi, s->expr, s->innermost);
 	else
-		add_between_calls(w, lo, hi, out, lost_by_calls(w, p));
+		w->loss = s->loss;
 }
 
 static void seek(struct work *w, uint32_t at)
@@ -227,7 +266,7 @@ static void walk_range(struct work *w, uint32_t lo, uint32_t hi)
 		uint32_t until = hi;
 
 		places_at(w, &p, at, &until);
-		if (have && memcmp(&p, &last, sizeof(p))) {
+		if (have && !same_places(w, &p, &last)) {
 			segment(w, from, at, &last);
 			from = at;
 		}
@@ -244,6 +283,8 @@ static void work_init(struct work *w, struct wdx_xlat *x, struct wdx_emit *e)
 	w->x = x;
 	w->e = e;
 	w->xe = &x->xexpr;
+	w->nsaid = 0;
+	w->failed = false;
 	track_init(x, &w->context, WDX_ENT_CONTEXT, 0);
 	w->starts[WDX_XEXPR_MAX_NEEDS] = w->context.next;
 	for (size_t i = 0; i < w->xe->nneeds; i++) {
@@ -334,7 +375,6 @@ static enum wdx_loss one_entry(struct wdx_xlat *x, const struct wdx_loc *l, stru
 	struct work w;
 	size_t before = x->locs.len;
 
-	memset(&w, 0, sizeof(w));
 	work_init(&w, x, e);
 	w.loss = WDX_LOSS_NO_PLACE;
 	if (!native_ranges(x, l) || !clip_to_scope(x)) {
@@ -463,13 +503,21 @@ static int by_address(const void *a, const void *b)
 	return p->lo < q->lo ? -1 : p->lo > q->lo;
 }
 
+static bool ascends(const struct wdx_xlat *x)
+{
+	for (size_t i = 1; i < x->locs.len; i++)
+		if (x->locs.data[i].lo < x->locs.data[i - 1].lo)
+			return false;
+	return true;
+}
+
 /* Entries of the input may overlap; each of ours is true by itself, but debuggers and verifiers
  * want them disjoint: the first wins. */
 static void make_disjoint(struct wdx_xlat *x)
 {
 	size_t w = 0;
 
-	if (x->locs.len)
+	if (!ascends(x))
 		qsort(x->locs.data, x->locs.len, sizeof(*x->locs.data), by_address);
 	for (size_t i = 0; i < x->locs.len; i++) {
 		struct wdx_expr_loc l = x->locs.data[i];
@@ -499,6 +547,16 @@ static bool is_variable(const struct wdx_cursor *c, const struct wdx_attr *a)
 	       (c->die->tag == DW_TAG_variable || c->die->tag == DW_TAG_formal_parameter);
 }
 
+/* All entries of a list are of one variable. */
+static uint64_t variable_size(struct wdx_xlat *x, const struct wdx_cursor *c)
+{
+	if (x->sized != c->die->offset) {
+		x->sized = c->die->offset;
+		x->size = wdx_type_size(c);
+	}
+	return x->size;
+}
+
 static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
 			   const struct wdx_loc *l)
 {
@@ -506,7 +564,7 @@ static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const
 					     use_of(a->name), l->expr, l->size);
 
 	if (loss == WDX_LOSS_NONE && x->xexpr.nneeds && is_variable(c, a))
-		x->xexpr.var_size = wdx_type_size(c);
+		x->xexpr.var_size = variable_size(x, c);
 	return loss;
 }
 

@@ -55,6 +55,7 @@ struct wdx_xlat {
 	struct wdx_ranges ranges, clipped;
 	WDX_VEC(struct wdx_expr_loc) locs;
 	struct wdx_xexpr xexpr;
+	uint64_t sized, size; /* offset of the variable sized last, and its bytes */
 	uint64_t input_bytes; /* of the attribute in work, as far as its entries were read */
 
 	uint64_t losses[WDX_LOSS_COUNT];
