@@ -59,6 +59,29 @@ static bool add_part(struct wdx_codeindex *c, const struct wdx_wasm_func *f,
 	return add_interval(c, at, part->hi, wasm, first);
 }
 
+/* Index in by_wasm of the first interval of f at or behind that position. */
+static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			    uint64_t wasm)
+{
+	const struct wdx_wasm_func *w = f->wasm;
+	uint32_t size = w->end.v - w->start.v;
+	uint64_t at = wasm <= w->start.v ? 0 : wasm - w->start.v;
+	const uint32_t *page =
+		&c->pages[f->first_page +
+			  (at < size ? at : size + WDX_CODE_PAGE - 1) / WDX_CODE_PAGE];
+	uint32_t lo = page[0], hi = at < size ? page[1] : lo;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (c->intervals.data[c->by_wasm[mid]].wasm < wasm)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 /* ---- displaced intervals ----------------------------------------------------------------------
  */
 
@@ -122,14 +145,12 @@ static bool has_kind(const struct wdx_codeindex *c, const struct wdx_interval *i
 	return false;
 }
 
-/* Whether the effect of the interval's instruction happens in it.  A call happens where it returns;
- * the code around it only moves arguments and results.  Of a store there may be parts that were
- * moved away, such as the load of memory's base. */
+/* Whether the effect that the interval's instruction has happens in it.  A call happens where it
+ * returns; the code around it only moves arguments and results.  Of a store there may be parts that
+ * were moved away, such as the load of memory's base. */
 static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_func *f,
 			const struct wdx_interval *iv)
 {
-	if (iv->wasm == NONE || !is_kind(c, iv->wasm, WDX_INSN_EFFECT))
-		return false;
 	if (is_kind(c, iv->wasm, WDX_INSN_CALL))
 		return !f->map->ncalls || has_return(c, f->map, iv);
 	return !c->accesses || has_kind(c, iv, WDX_SKIM_STORE) || has_return(c, f->map, iv);
@@ -157,33 +178,29 @@ static bool ends_block(const struct wdx_codeindex *c, uint32_t wasm)
 	return is_kind(c, wasm, WDX_INSN_CONTROL) && opcode_at(c, wasm) != OP_BLOCK;
 }
 
-/* Numbers of basic blocks: of each interval of f that has a position, how many of them end before
- * it. */
-static void number_blocks(const struct wdx_codeindex *c, const struct wdx_code_func *f,
-			  uint32_t *blocks)
-{
-	uint32_t at = f->wasm->start.v, block = 0;
-
-	for (uint32_t k = f->first; k < f->first + f->n; k++) {
-		uint32_t i = c->by_wasm[k], wasm = c->intervals.data[i].wasm;
-
-		if (wasm == NONE)
-			break;
-		for (; at < wasm; at++)
-			block += ends_block(c, at);
-		blocks[i] = block;
-	}
-}
-
-/* Scratch of one function: arrays by wasm block, as large as the largest body; one by interval. */
+/* Scratch of one function. */
 struct marking {
 	struct wdx_codeindex *c;
 	const struct wdx_code_func *f;
-	uint32_t *blocks; /* of each interval of the module */
+	/* by byte of the body */
+	uint32_t *counts;  /* where in by_wasm the intervals of the next position begin */
+	uint32_t *numbers; /* how many basic blocks end before it */
+	/* by block; in the same memory as those, which are needed only until it is filled */
 	uint32_t *chief;  /* the first interval of the block's chief stretch */
-	uint32_t *best;	  /* weight of the block's code there */
 	uint32_t *weight; /* in the stretch at hand */
+	uint32_t *best;	  /* weight of the block's code in its chief stretch */
+	uint32_t nblocks;
+	/* by interval, from the function's first on */
+	uint32_t *blocks;    /* block of each that has a position */
+	uint32_t *stretches; /* the first of each stretch, and behind the last the end */
+	uint32_t nstretches;
+	WDX_VEC(uint32_t) effects; /* positions of instructions that have one */
 };
+
+static uint32_t block_of(const struct marking *m, uint32_t i)
+{
+	return m->blocks[i - m->f->first];
+}
 
 /* ---- stretches --------------------------------------------------------------------------------
  */
@@ -204,23 +221,16 @@ static bool ends_stretch(const struct wdx_codeindex *c, const struct wdx_interva
 	return may && has_branch(c, iv);
 }
 
-static void find_cuts(struct marking *m)
+static void find_stretches(struct marking *m)
 {
-	struct wdx_interval *iv = m->c->intervals.data;
-
-	for (uint32_t i = m->f->first; i < m->f->first + m->f->n; i++)
-		if (i == m->f->first || iv[i].flags & WDX_IV_PART || ends_stretch(m->c, &iv[i - 1]))
-			iv[i].flags |= WDX_IV_CUT;
-}
-
-/* One past the last interval of the stretch that begins with i. */
-static uint32_t stretch_end(const struct marking *m, uint32_t i)
-{
+	const struct wdx_interval *iv = m->c->intervals.data;
 	uint32_t end = m->f->first + m->f->n;
 
-	for (i++; i < end && !(m->c->intervals.data[i].flags & WDX_IV_CUT); i++)
-		;
-	return i;
+	m->nstretches = 0;
+	for (uint32_t i = m->f->first; i < end; i++)
+		if (i == m->f->first || iv[i].flags & WDX_IV_PART || ends_stretch(m->c, &iv[i - 1]))
+			m->stretches[m->nstretches++] = i;
+	m->stretches[m->nstretches] = end;
 }
 
 /* In the weight of code: there is something that cannot be moved, an effect or the branch. */
@@ -246,11 +256,14 @@ static void weigh(struct marking *m, uint32_t first, uint32_t end)
 
 	for (uint32_t i = first; i < end; i++)
 		if (iv[i].wasm != NONE)
-			m->weight[m->blocks[i]] = 0;
-	for (uint32_t i = first; i < end; i++)
-		if (iv[i].wasm != NONE)
-			m->weight[m->blocks[i]] =
-				add_weights(m->weight[m->blocks[i]], weight_of(m->c, &iv[i]));
+			m->weight[block_of(m, i)] = 0;
+	for (uint32_t i = first; i < end; i++) {
+		if (iv[i].wasm == NONE)
+			continue;
+		uint32_t *weight = &m->weight[block_of(m, i)];
+
+		*weight = add_weights(*weight, weight_of(m->c, &iv[i]));
+	}
 }
 
 /* Where each block's chief stretch is: with what cannot be moved, or with most of its code. */
@@ -258,9 +271,11 @@ static void find_chiefs(struct marking *m, uint32_t first, uint32_t end)
 {
 	weigh(m, first, end);
 	for (uint32_t i = first; i < end; i++) {
-		uint32_t b = m->blocks[i];
+		if (m->c->intervals.data[i].wasm == NONE)
+			continue;
+		uint32_t b = block_of(m, i);
 
-		if (m->c->intervals.data[i].wasm == NONE || m->weight[b] <= m->best[b])
+		if (m->weight[b] <= m->best[b])
 			continue;
 		m->best[b] = m->weight[b];
 		m->chief[b] = first;
@@ -279,7 +294,7 @@ static bool is_home(struct marking *m, uint32_t first, uint32_t end)
 {
 	weigh(m, first, end);
 	for (uint32_t i = first; i < end; i++)
-		if (m->c->intervals.data[i].wasm != NONE && belongs(m, m->blocks[i], first))
+		if (m->c->intervals.data[i].wasm != NONE && belongs(m, block_of(m, i), first))
 			return true;
 	return false;
 }
@@ -308,6 +323,15 @@ static void mark_crossed(struct marking *m, uint32_t first, uint32_t end)
 	}
 }
 
+/* Whether the stretch is the chief one of all its blocks. */
+static bool is_chief(const struct marking *m, uint32_t first, uint32_t end)
+{
+	for (uint32_t i = first; i < end; i++)
+		if (m->c->intervals.data[i].wasm != NONE && m->chief[block_of(m, i)] != first)
+			return false;
+	return true;
+}
+
 /* What is not where its block's code belongs was moved: ahead of its turn, such as out of a loop,
  * or behind a branch.  But behind all other code, a slow path of an instruction that may trap or
  * has an effect still shows the state before it. */
@@ -315,9 +339,11 @@ static void mark_moved(struct marking *m, uint32_t first, uint32_t end, bool tai
 {
 	struct wdx_interval *iv = m->c->intervals.data;
 
+	if (is_chief(m, first, end))
+		return;
 	weigh(m, first, end);
 	for (uint32_t i = first; i < end; i++) {
-		if (iv[i].wasm == NONE || belongs(m, m->blocks[i], first))
+		if (iv[i].wasm == NONE || belongs(m, block_of(m, i), first))
 			continue;
 		if (!tail || !is_kind(m->c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
 			iv[i].flags |= WDX_IV_DISPLACED;
@@ -414,31 +440,35 @@ static void mark_aside(struct marking *m)
 	}
 }
 
+/* One past the last stretch in which some code is where it belongs. */
+static uint32_t find_tail(struct marking *m)
+{
+	const uint32_t *at = m->stretches;
+	uint32_t k = m->nstretches;
+
+	while (k && !is_home(m, at[k - 1], at[k]))
+		k--;
+	return k;
+}
+
 /* false: memory is out. */
 static bool mark_displaced(struct marking *m)
 {
-	const struct wdx_wasm_func *w = m->f->wasm;
-	uint32_t end = m->f->first + m->f->n, tail = m->f->first, next;
-	size_t n = (size_t)(w->end.v - w->start.v) + 1;
+	const uint32_t *at = m->stretches;
+	uint32_t tail;
 
-	number_blocks(m->c, m->f, m->blocks);
-	memset(m->best, 0, n * sizeof(*m->best));
-	memset(m->chief, 0xff, n * sizeof(*m->chief));
-	find_cuts(m);
-	for (uint32_t i = m->f->first; i < end; i = next) {
-		next = stretch_end(m, i);
-		find_chiefs(m, i, next);
-	}
-	for (uint32_t i = m->f->first; i < end; i = next) {
-		next = stretch_end(m, i);
-		if (is_home(m, i, next))
-			tail = next;
-	}
-	for (uint32_t i = m->f->first; i < end; i = next) {
-		next = stretch_end(m, i);
-		mark_moved(m, i, next, i >= tail);
-		mark_crossed(m, i, next);
-		if (!mark_astray(m->c, i, next))
+	memset(m->best, 0, m->nblocks * sizeof(*m->best));
+	memset(m->chief, 0xff, m->nblocks * sizeof(*m->chief));
+	find_stretches(m);
+	for (uint32_t k = 0; k < m->nstretches; k++)
+		find_chiefs(m, at[k], at[k + 1]);
+	tail = find_tail(m);
+	for (uint32_t k = 0; k < m->nstretches; k++) {
+		mark_moved(m, at[k], at[k + 1], k >= tail);
+		if (ascends(m->c, at[k], at[k + 1]))
+			continue;
+		mark_crossed(m, at[k], at[k + 1]);
+		if (!mark_astray(m->c, at[k], at[k + 1]))
 			return false;
 	}
 	mark_aside(m);
@@ -460,6 +490,8 @@ static struct wdx_error *add_func(struct wdx_codeindex *c, const struct wdx_map_
 
 		f->wasm = &c->module->funcs.data[defined];
 		c->of_func[defined] = (uint32_t)c->funcs.len - 1;
+		f->first_page = (uint32_t)c->npages;
+		c->npages += (size_t)(f->wasm->end.v - f->wasm->start.v) / WDX_CODE_PAGE + 2;
 	}
 	for (uint32_t i = 0; i < m->nparts; i++)
 		if (!add_part(c, f->wasm, &c->map->parts.data[m->first_part + i]))
@@ -470,26 +502,19 @@ static struct wdx_error *add_func(struct wdx_codeindex *c, const struct wdx_map_
 
 /* An effect may be in several places: a fast and a slow path, a trap out of line.  The first
  * counts: what follows it may see the effect, what comes before does not. */
-static void mark_effects(struct wdx_codeindex *c, const struct wdx_code_func *f)
+static void mark_effects(struct marking *m)
 {
-	uint32_t done = NONE;
+	const struct wdx_codeindex *c = m->c;
+	const uint32_t *at;
 
-	for (uint32_t k = f->first; k < f->first + f->n; k++) {
-		struct wdx_interval *iv = &c->intervals.data[c->by_wasm[k]];
+	wdx_vec_each (at, &m->effects) {
+		uint32_t k = lower_bound(c, m->f, *at), end = m->counts[*at - m->f->wasm->start.v];
 
-		if (iv->wasm == done || !effect_here(c, f, iv))
-			continue;
-		iv->flags |= WDX_IV_EFFECT;
-		done = iv->wasm;
+		while (k < end && !effect_here(c, m->f, &c->intervals.data[c->by_wasm[k]]))
+			k++;
+		if (k < end)
+			c->intervals.data[c->by_wasm[k]].flags |= WDX_IV_EFFECT;
 	}
-}
-
-/* The first store in [at, end), or end. */
-static uint32_t next_store(const struct wdx_codeindex *c, uint32_t at, uint32_t end)
-{
-	while (at < end && !is_kind(c, at, WDX_INSN_MEMWRITE))
-		at++;
-	return at;
 }
 
 /* ---- dropped stores ---------------------------------------------------------------------------
@@ -606,52 +631,113 @@ static bool happens(const struct wdx_codeindex *c, uint32_t k, uint32_t last, ui
 	return false;
 }
 
-/* A store that has no code was dropped because another one makes it needless. */
-static void mark_stale(struct joins *j, const struct wdx_code_func *f)
+/* The store at `at`, by_wasm[k] being the first at or behind it, has no code. */
+static void dropped_store(struct joins *j, const struct wdx_code_func *f, uint32_t at, uint32_t k)
 {
 	const struct wdx_codeindex *c = j->c;
-	uint32_t end = f->wasm->end.v, k = f->first, last = f->first + f->n;
-	bool joined = false;
+	uint32_t stop = stale_until(j, at, f->wasm->end.v);
+	uint32_t again = j->known ? wdx_store_again(&j->values, at, stop) : stop;
 
-	for (uint32_t at = next_store(c, f->wasm->code.v, end); at < end;
-	     at = next_store(c, at + 1, end)) {
-		while (k < last && c->intervals.data[c->by_wasm[k]].wasm < at)
-			k++;
-		if (happens(c, k, last, at))
+	for (; k < f->first + f->n && c->intervals.data[c->by_wasm[k]].wasm <= stop; k++) {
+		struct wdx_interval *iv = &c->intervals.data[c->by_wasm[k]];
+
+		iv->flags |= WDX_IV_STALE | (iv->wasm <= again ? WDX_IV_LATE : 0);
+	}
+}
+
+/* A store that has no code was dropped because another one makes it needless. */
+static void mark_stale(struct joins *j, const struct marking *m)
+{
+	const struct wdx_code_func *f = m->f;
+	bool joined = false;
+	const uint32_t *at;
+
+	wdx_vec_each (at, &m->effects) {
+		if (!is_kind(j->c, *at, WDX_INSN_MEMWRITE))
+			continue;
+		uint32_t k = lower_bound(j->c, f, *at);
+
+		if (happens(j->c, k, f->first + f->n, *at))
 			continue;
 		if (!joined)
 			find_joins(j, f->wasm);
 		joined = true;
-		uint32_t stop = stale_until(j, at, end);
-		uint32_t again = j->known ? wdx_store_again(&j->values, at, stop) : stop;
-
-		for (uint32_t i = k; i < last && c->intervals.data[c->by_wasm[i]].wasm <= stop;
-		     i++) {
-			struct wdx_interval *iv = &c->intervals.data[c->by_wasm[i]];
-
-			iv->flags |= WDX_IV_STALE | (iv->wasm <= again ? WDX_IV_LATE : 0);
-		}
+		dropped_store(j, f, *at, k);
 	}
 }
 
-/* The intervals of f by wasm position, those of one position in native order: counted by where in
- * the body they are.  `counts` has room for one more than the body's bytes. */
-static void sort_by_wasm(struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t *counts)
+/* ---- order of positions -----------------------------------------------------------------------
+ */
+
+static void count_positions(struct marking *m)
 {
-	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t start = f->wasm->start.v, size = f->wasm->end.v - start, at = f->first;
+	const struct wdx_interval *iv = m->c->intervals.data;
+	uint32_t start = m->f->wasm->start.v, size = m->f->wasm->end.v - start;
 
-	memset(counts, 0, ((size_t)size + 1) * sizeof(*counts));
-	for (uint32_t i = f->first; i < f->first + f->n; i++)
-		counts[iv[i].wasm == NONE ? size : iv[i].wasm - start]++;
-	for (uint32_t i = 0; i <= size; i++) {
-		uint32_t n = counts[i];
+	memset(m->counts, 0, ((size_t)size + 1) * sizeof(*m->counts));
+	for (uint32_t i = m->f->first; i < m->f->first + m->f->n; i++)
+		m->counts[iv[i].wasm == NONE ? size : iv[i].wasm - start]++;
+}
 
-		counts[i] = at;
+static bool add_effect(struct marking *m, uint32_t wasm)
+{
+	uint32_t *slot = wdx_vec_push(&m->effects);
+
+	if (slot)
+		*slot = wasm;
+	return slot;
+}
+
+/* Goes through the body: turns counts into places, numbers blocks, notes effects.  false: memory is
+ * out. */
+static bool scan_body(struct marking *m)
+{
+	struct wdx_codeindex *c = m->c;
+	uint32_t start = m->f->wasm->start.v, size = m->f->wasm->end.v - start, at = m->f->first;
+	uint32_t *page = &c->pages[m->f->first_page], block = 0;
+	const uint8_t *kinds = c->module->kinds + start;
+
+	m->effects.len = 0;
+	for (uint32_t i = 0; i < size; i++) {
+		uint32_t n = m->counts[i];
+
+		if (i % WDX_CODE_PAGE == 0)
+			*page++ = at;
+		if (!(kinds[i] | n)) /* inside of an instruction */
+			continue;
+		m->counts[i] = at;
+		m->numbers[i] = block;
 		at += n;
+		if (!(kinds[i] & (WDX_INSN_EFFECT | WDX_INSN_CONTROL)))
+			continue;
+		block += ends_block(c, start + i);
+		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i))
+			return false;
 	}
-	for (uint32_t i = f->first; i < f->first + f->n; i++)
-		c->by_wasm[counts[iv[i].wasm == NONE ? size : iv[i].wasm - start]++] = i;
+	*page = at;
+	m->counts[size] = at;
+	m->nblocks = block + 1;
+	return true;
+}
+
+/* The intervals of f by wasm position, those of one position in native order: counted by where in
+ * the body they are. */
+static bool sort_by_wasm(struct marking *m)
+{
+	const struct wdx_interval *iv = m->c->intervals.data;
+	uint32_t start = m->f->wasm->start.v, size = m->f->wasm->end.v - start;
+
+	count_positions(m);
+	if (!scan_body(m))
+		return false;
+	for (uint32_t i = m->f->first; i < m->f->first + m->f->n; i++) {
+		uint32_t at = iv[i].wasm == NONE ? size : iv[i].wasm - start;
+
+		m->c->by_wasm[m->counts[at]++] = i;
+		if (at < size)
+			m->blocks[i - m->f->first] = m->numbers[at];
+	}
+	return true;
 }
 
 enum { STATE = WDX_IV_DISPLACED | WDX_IV_STALE };
@@ -702,50 +788,64 @@ static bool add_runs(struct wdx_codeindex *c, struct wdx_code_func *f)
 	return true;
 }
 
-static uint32_t longest_body(const struct wdx_wasm *m)
+static struct wdx_error *mark_func(struct marking *m, struct joins *j)
 {
-	const struct wdx_wasm_func *f;
-	uint32_t longest = 0;
+	if (!sort_by_wasm(m))
+		return &wdx_nomem;
+	mark_effects(m);
+	mark_stale(j, m);
+	return mark_displaced(m) && !j->nomem ? NULL : &wdx_nomem;
+}
 
-	wdx_vec_each (f, &m->funcs)
-		if (f->end.v - f->start.v > longest)
-			longest = f->end.v - f->start.v;
-	return longest;
+/* Room for the largest function. */
+static bool marking_init(struct marking *m, struct joins *j, struct wdx_codeindex *c)
+{
+	const struct wdx_code_func *f;
+	size_t body = 1, n = 1;
+
+	wdx_vec_each (f, &c->funcs) {
+		if (f->wasm && f->wasm->end.v - f->wasm->start.v >= body)
+			body = (size_t)(f->wasm->end.v - f->wasm->start.v) + 1;
+		n = f->n >= n ? (size_t)f->n + 1 : n;
+	}
+	*m = (struct marking){.c = c,
+			      .counts = malloc(3 * body * sizeof(*m->counts)),
+			      .blocks = malloc(2 * n * sizeof(*m->blocks))};
+	*j = (struct joins){.c = c, .at = malloc(body)};
+	if (!m->counts || !m->blocks || !j->at)
+		return false;
+	m->chief = m->counts;
+	m->numbers = m->weight = m->counts + body;
+	m->best = m->counts + 2 * body;
+	m->stretches = m->blocks + n;
+	return true;
 }
 
 static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 {
 	struct wdx_code_func *f;
-	size_t n = c->intervals.len;
-	size_t body = (size_t)longest_body(c->module) + 1;
-	uint32_t *scratch = malloc(3 * body * sizeof(*scratch));
-	struct marking m = {.c = c, .chief = scratch, .blocks = malloc((n + 1) * sizeof(n))};
-	struct joins j = {.c = c, .at = malloc(body)};
-	bool ok;
+	struct marking m;
+	struct joins j;
+	struct wdx_error *err = marking_init(&m, &j, c) ? NULL : &wdx_nomem;
 
-	c->by_wasm = malloc((n + 1) * sizeof(*c->by_wasm));
-	ok = scratch && m.blocks && c->by_wasm && j.at;
-	if (ok) {
-		m.best = scratch + body;
-		m.weight = scratch + 2 * body;
-	}
+	c->by_wasm = malloc((c->intervals.len + 1) * sizeof(*c->by_wasm));
+	c->pages = malloc((c->npages + 1) * sizeof(*c->pages));
+	if (!c->by_wasm || !c->pages)
+		err = &wdx_nomem;
 	wdx_vec_each (f, &c->funcs) {
-		if (ok && f->wasm) {
-			m.f = f;
-			sort_by_wasm(c, f, scratch);
-			mark_effects(c, f);
-			ok = mark_displaced(&m);
-			mark_stale(&j, f);
-			ok = ok && !j.nomem;
-		}
-		ok = ok && add_runs(c, f);
+		m.f = f;
+		if (!err && f->wasm)
+			err = mark_func(&m, &j);
+		if (!err && !add_runs(c, f))
+			err = &wdx_nomem;
 	}
 	wdx_vec_free(&j.labels);
 	wdx_values_deinit(&j.values);
 	free(j.at);
-	free(scratch);
+	wdx_vec_free(&m.effects);
+	free(m.counts);
 	free(m.blocks);
-	return ok ? NULL : &wdx_nomem;
+	return err;
 }
 
 struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
@@ -784,6 +884,7 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	wdx_vec_free(&c->chain);
 	wdx_accesses_destroy(c->accesses);
 	free(c->by_wasm);
+	free(c->pages);
 	free(c->of_func);
 	memset(c, 0, sizeof(*c));
 }
@@ -803,23 +904,6 @@ const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint
 	uint32_t i = c->of_func[f - c->module->funcs.data];
 
 	return i == NONE ? NULL : &c->funcs.data[i];
-}
-
-/* Index in by_wasm of the first interval of f at or behind that position. */
-static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code_func *f,
-			    uint64_t wasm)
-{
-	uint32_t lo = f->first, hi = f->first + f->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (c->intervals.data[c->by_wasm[mid]].wasm < wasm)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
 }
 
 static uint64_t clamp(uint64_t wasm)
@@ -960,10 +1044,48 @@ static bool map_few(const struct wdx_codeindex *c, const struct wdx_code_func *f
 	return true;
 }
 
+/* The run that holds interval i. */
+static const struct wdx_code_run *run_of(const struct wdx_codeindex *c,
+					 const struct wdx_code_func *f, uint32_t i)
+{
+	const struct wdx_code_run *lo = c->runs.data + f->first_run, *hi = lo + f->nruns;
+
+	while (hi - lo > 1) {
+		const struct wdx_code_run *mid = lo + (hi - lo) / 2;
+
+		if (mid->first <= i)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The runs that hold intervals by_wasm[a..b), from the one before the first of them on; or all of
+ * them, when they are not worth the search. */
+static const struct wdx_code_run *runs_around(const struct wdx_codeindex *c,
+					      const struct wdx_code_func *f, uint32_t a, uint32_t b,
+					      const struct wdx_code_run **last)
+{
+	const struct wdx_code_run *run = c->runs.data + f->first_run;
+	uint32_t lo = NONE, hi = 0;
+
+	*last = run + f->nruns - 1;
+	if (b - a > f->nruns / 4)
+		return run;
+	for (uint32_t k = a; k < b; k++) {
+		lo = c->by_wasm[k] < lo ? c->by_wasm[k] : lo;
+		hi = c->by_wasm[k] > hi ? c->by_wasm[k] : hi;
+	}
+	run = run_of(c, f, lo);
+	*last = run_of(c, f, hi);
+	return run > c->runs.data + f->first_run ? run - 1 : run;
+}
+
 bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi, unsigned avoid, struct wdx_ranges *out)
 {
-	const struct wdx_code_run *run = c->runs.data + f->first_run, *end = run + f->nruns;
+	const struct wdx_code_run *run, *last, *end = c->runs.data + f->first_run + f->nruns;
 	const struct wdx_interval *iv = c->intervals.data;
 	bool before = false; /* what stands before this run belongs to the range */
 	size_t mark = out->len;
@@ -971,7 +1093,7 @@ bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 
 	if (n <= FEW)
 		return map_few(c, f, first, first + n, avoid, out);
-	for (; run < end; run++) {
+	for (run = runs_around(c, f, first, first + n, &last); run <= last; run++) {
 		first = 0;
 		n = 1;
 		if (run->lo == NONE) {
@@ -1000,13 +1122,22 @@ static int by_lo(const void *a, const void *b)
 	return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
+static bool is_sorted(const struct wdx_ranges *r, size_t first)
+{
+	for (size_t i = first + 1; i < r->len; i++)
+		if (r->data[i].lo < r->data[i - 1].lo)
+			return false;
+	return true;
+}
+
 void wdx_ranges_merge(struct wdx_ranges *r, size_t first)
 {
 	size_t w = first;
 
 	if (r->len - first < 2)
 		return;
-	qsort(r->data + first, r->len - first, sizeof(*r->data), by_lo);
+	if (!is_sorted(r, first))
+		qsort(r->data + first, r->len - first, sizeof(*r->data), by_lo);
 	for (size_t i = first + 1; i < r->len; i++) {
 		if (r->data[i].lo <= r->data[w].hi) {
 			if (r->data[i].hi > r->data[w].hi)

@@ -30,7 +30,6 @@ enum wdx_interval_flags {
 	WDX_IV_PART = 4,   /* the first of its part */
 	WDX_IV_EFFECT = 8, /* the first in native order in which its instruction's effect happens */
 	WDX_IV_ASTRAY = 16, /* true, but out of the order of its stretch: no place to stop at */
-	WDX_IV_CUT = 32,    /* the first of its stretch */
 	WDX_IV_ASIDE = 64,  /* without position, and leads to the code behind it: it stands where
 			       that  was moved out of line */
 };
@@ -55,7 +54,10 @@ struct wdx_code_func {
 	const struct wdx_wasm_func *wasm; /* NULL: a trampoline or helper */
 	uint32_t first, n;		  /* intervals, in native order, part after part */
 	uint32_t first_run, nruns;
+	uint32_t first_page; /* in pages, of its body's first byte */
 };
+
+enum { WDX_CODE_PAGE = 64 };
 
 struct wdx_accesses;
 struct wdx_target;
@@ -71,7 +73,10 @@ struct wdx_codeindex {
 	WDX_VEC(uint32_t) chain; /* scratch */
 	uint32_t *by_wasm;	 /* numbers of a function's intervals by wasm position; at the same
 				    indices as its intervals, those without position last */
-	uint32_t *of_func;	 /* defined wasm function -> funcs, UINT32_MAX: no code */
+	uint32_t *pages;	 /* for every so many bytes of a body, and for its end, the index in
+				    by_wasm of the first at or behind them */
+	size_t npages;
+	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */
 };
 
 /* The target may be NULL: then stores are found by their positions alone. */
