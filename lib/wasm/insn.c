@@ -226,25 +226,43 @@ static inline void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *in
 	}
 }
 
-/* Three of four instructions are one byte, or two: an opcode and a small index.  false: it is none
- * of those, and nothing has been read. */
+/* The bytes of an instruction without immediates, or whose immediates take one byte each; 0: it is
+ * none of those.  It is one in nine of ten cases. */
+static inline unsigned short_size(const struct op *op, const uint8_t *p, size_t left)
+{
+	if (left < 3 || (op->imm[0] && op->imm[1]))
+		return 0;
+	switch (op->imm[0]) {
+	case 0:
+		return op->name ? 1 : 0;
+	case 'u':
+	case 'i':
+		return p[1] < 0x80 ? 2 : 0;
+	case 'm': /* of memory 0 */
+		return p[1] < 0x40 && p[2] < 0x80 ? 3 : 0;
+	default:
+		return 0;
+	}
+}
+
 static inline bool decode_short(struct wdx_reader *r, struct wdx_insn *insn)
 {
-	const struct op *op;
+	const uint8_t *p = r->pos;
+	size_t left = wdx_reader_left(r);
+	const struct op *op = left ? &ops[0][*p] : NULL;
 
-	if (r->end - r->pos < 2)
+	insn->size = op ? short_size(op, p, left) : 0;
+	if (!insn->size)
 		return false;
-	op = &ops[0][r->pos[0]];
-	insn->opcode = r->pos[0];
+	insn->opcode = *p;
 	insn->flags = op->flags;
 	insn->imm[0] = insn->imm[1] = 0;
-	insn->size = 1;
-	if (op->imm[0] == 'u' && !op->imm[1] && r->pos[1] < 0x80) {
-		insn->imm[0] = r->pos[1];
-		insn->size = 2;
-	} else if (!op->name || op->imm[0]) {
-		return false;
-	}
+	if (op->imm[0] == 'u')
+		insn->imm[0] = p[1];
+	else if (op->imm[0] == 'i')
+		insn->imm[0] = (uint32_t)(p[1] ^ 0x40) - 0x40;
+	else if (op->imm[0] == 'm')
+		insn->imm[1] = p[2];
 	r->pos += insn->size;
 	return true;
 }
@@ -299,21 +317,47 @@ static struct wdx_error *insn_error(const struct wdx_insn_iter *it)
 			     wdx_read_uleb(&r, 32));
 }
 
+static bool iter_fail(struct wdx_insn_iter *it)
+{
+	uint32_t func = it->m->nimported_funcs + (uint32_t)(it->f - it->m->funcs.data);
+
+	it->err = wdx_error_at(insn_error(it), "section 10 (code): function %" PRIu32, func);
+	return false;
+}
+
 bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn)
 {
 	if (it->r.pos == it->r.end)
 		return false;
 	insn->pos.v = it->at;
 	wdx_insn_decode(&it->r, insn);
-	if (it->r.failed) {
-		uint32_t func = it->m->nimported_funcs + (uint32_t)(it->f - it->m->funcs.data);
-
-		it->err =
-			wdx_error_at(insn_error(it), "section 10 (code): function %" PRIu32, func);
-		return false;
-	}
+	if (it->r.failed)
+		return iter_fail(it);
 	it->at += insn->size;
 	return true;
+}
+
+struct wdx_error *wdx_insn_scan(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
+				uint8_t *kinds)
+{
+	struct wdx_insn_iter it;
+	struct wdx_insn insn;
+	struct wdx_reader *r = &it.r;
+
+	wdx_insn_begin(&it, m, f);
+	while (r->pos != r->end) {
+		const struct op *op = &ops[0][*r->pos];
+		unsigned size = short_size(op, r->pos, wdx_reader_left(r));
+
+		if (size) {
+			r->pos += size;
+			kinds[it.at] = op->flags | WDX_INSN_START;
+			it.at += size;
+		} else if (wdx_insn_next(&it, &insn)) {
+			kinds[insn.pos.v] = insn.flags | WDX_INSN_START;
+		}
+	}
+	return it.err;
 }
 
 void wdx_insn_at(const struct wdx_wasm *m, wdx_codepos pos, struct wdx_insn *insn)

@@ -99,18 +99,15 @@ static struct wdx_error *read_sections(struct wdx_wasm *m, struct wdx_reader *r)
 static struct wdx_error *scan_bodies(struct wdx_wasm *m)
 {
 	const struct wdx_wasm_func *f;
-	struct wdx_insn_iter it;
-	struct wdx_insn insn;
+	struct wdx_error *err;
 
 	m->kinds = calloc((size_t)m->code_size + 1, 1);
 	if (!m->kinds)
 		return &wdx_nomem;
 	wdx_vec_each (f, &m->funcs) {
-		wdx_insn_begin(&it, m, f);
-		while (wdx_insn_next(&it, &insn))
-			m->kinds[insn.pos.v] = insn.flags | WDX_INSN_START;
-		if (it.err)
-			return it.err;
+		err = wdx_insn_scan(m, f, m->kinds);
+		if (err)
+			return err;
 		m->kinds[f->start.v] |= WDX_INSN_EDGE;
 		m->kinds[f->code.v] |= WDX_INSN_EDGE;
 		m->kinds[f->end.v] |= WDX_INSN_EDGE;

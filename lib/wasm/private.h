@@ -17,6 +17,11 @@ uint8_t wdx_wasm_read_valtype(struct wdx_reader *r);
 void wdx_insn_decode(struct wdx_reader *r, struct wdx_insn *insn);
 extern const char wdx_insn_unknown[];
 
+/* What stands at every position of a body where an instruction starts: its flags, and
+ * WDX_INSN_START. */
+struct wdx_error *wdx_insn_scan(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
+				uint8_t *kinds);
+
 /* The contents of one section other than a custom one.  Failures stay in r; an error is returned
  * only for what r cannot say.  The id must be below WDX_NSECTIONS. */
 enum { WDX_SECTION_CODE = 10, WDX_NSECTIONS = 14 };
