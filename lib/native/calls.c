@@ -9,22 +9,28 @@
 #include "native/skim.h"
 
 struct sweep {
-	struct wdx_decoder *decoder;
+	const struct wdx_target *target;
+	struct wdx_decoder *decoder; /* NULL: not needed yet */
 	wdx_skim_fn *skim;
-	bool (*may_call)(struct sweep *s, uint32_t lo, uint32_t hi); /* NULL: always */
+	/* The first byte at or behind `at` that may belong to a call; hi: none.  NULL: any may. */
+	uint32_t (*next)(struct sweep *s, uint32_t at);
 	const uint8_t *code;
 	uint32_t hi, delay; /* delay: size of a delay slot */
-	uint32_t next[3]; /* x86: the first byte of each opcode at or behind where it was looked for
+	uint32_t
+		found[3]; /* x86: the first byte of each opcode at or behind where it was looked for
 			   */
 	struct wdx_native_calls *out;
+	struct wdx_error *err;
 };
 
-/*
- * Whoever asks knows most instruction starts, so nearly all pieces between two of them are a few
- * bytes that hold no opcode of a call and need no look at each instruction.
+/* ---- bytes of calls ---------------------------------------------------------------------------
+ *
+ * Whoever asks knows most instruction starts.  Nearly all pieces between two of them hold no byte
+ * that a call needs, and are passed over.
  */
+
 /* e8, 9a, and of ff those followed by an operand byte of which bits 3 to 5 are 2 or 3. */
-static uint32_t x86_next(const struct sweep *s, uint8_t opcode, uint32_t at)
+static uint32_t x86_find(const struct sweep *s, uint8_t opcode, uint32_t at)
 {
 	const uint8_t *p = s->code + at, *end = s->code + s->hi;
 
@@ -37,123 +43,107 @@ static uint32_t x86_next(const struct sweep *s, uint8_t opcode, uint32_t at)
 	}
 }
 
-static bool x86_may_call(struct sweep *s, uint32_t lo, uint32_t hi)
+static uint32_t x86_next(struct sweep *s, uint32_t at)
 {
 	static const uint8_t opcodes[] = {0xe8, 0xff, 0x9a};
-	bool found = false;
+	uint32_t next = s->hi;
 
 	for (size_t i = 0; i < sizeof(opcodes); i++) {
-		if (s->next[i] < lo)
-			s->next[i] = x86_next(s, opcodes[i], lo);
-		found |= s->next[i] < hi;
+		if (s->found[i] < at)
+			s->found[i] = x86_find(s, opcodes[i], at);
+		next = s->found[i] < next ? s->found[i] : next;
 	}
-	return found;
+	return next;
 }
 
-static bool aarch64_may_call(struct sweep *s, uint32_t lo, uint32_t hi)
+/* The highest byte of bl, or of blr and its like. */
+static uint32_t aarch64_next(struct sweep *s, uint32_t at)
 {
-	const uint8_t *p = s->code + lo;
-
-	for (uint32_t i = 3; i < hi - lo; i += 4)
-		if ((p[i] & 0xfc) == 0x94 || (p[i] & 0xfe) == 0xd6)
-			return true;
-	return false;
+	while (at < s->hi && (s->code[at] & 0xfc) != 0x94 && (s->code[at] & 0xfe) != 0xd6)
+		at++;
+	return at;
 }
 
-static struct wdx_error *add_call(struct sweep *s, uint64_t at)
+/* ---- the sweep --------------------------------------------------------------------------------
+ */
+
+static void add_call(struct sweep *s, uint64_t at)
 {
-	uint32_t *slot;
+	uint32_t *slot = at <= s->hi ? wdx_vec_push(&s->out->at) : NULL;
 
-	if (at > s->hi)
-		return NULL;
-	slot = wdx_vec_push(&s->out->at);
-	if (!slot)
-		return &wdx_nomem;
-	*slot = (uint32_t)at;
-	return NULL;
+	if (slot)
+		*slot = (uint32_t)at;
+	else if (at <= s->hi)
+		s->err = &wdx_nomem;
 }
 
-static struct wdx_insn insn_at(const struct sweep *s, uint32_t pos, uint32_t end)
+static struct wdx_insn decode(struct sweep *s, uint32_t pos, uint32_t end)
+{
+	if (!s->decoder)
+		s->err = wdx_decoder_create(&s->decoder, s->target);
+	return s->decoder ? wdx_decode(s->decoder, s->code + pos, end - pos, pos)
+			  : (struct wdx_insn){.size = 1};
+}
+
+static struct wdx_insn insn_at(struct sweep *s, uint32_t pos, uint32_t end)
 {
 	struct wdx_skim k = s->skim(s->code + pos, s->hi - pos);
 
 	if (k.kind == WDX_SKIM_UNKNOWN || k.size > end - pos)
-		return wdx_decode(s->decoder, s->code + pos, end - pos, pos);
+		return decode(s, pos, end);
 	return (struct wdx_insn){.size = k.size, .ok = true, .call = k.kind == WDX_SKIM_CALL};
 }
 
 /* An instruction that reaches past `end`, where another is known to begin, is data. */
-static struct wdx_error *sweep_piece(struct sweep *s, uint32_t pos, uint32_t end)
+static void sweep_piece(struct sweep *s, uint32_t pos, uint32_t end)
 {
-	struct wdx_error *err = NULL;
-
-	if (s->may_call && !s->may_call(s, pos, end))
-		return NULL;
-	while (pos < end && !err) {
+	while (pos < end && !s->err) {
 		struct wdx_insn in = insn_at(s, pos, end);
 
 		if (in.size > end - pos)
 			break;
 		pos += in.size;
 		if (in.ok && in.call)
-			err = add_call(s, (uint64_t)pos + (in.delay_slot ? s->delay : 0));
+			add_call(s, (uint64_t)pos + (in.delay_slot ? s->delay : 0));
 	}
-	return err;
 }
 
-static size_t first_above(const uint32_t *starts, size_t n, uint32_t lo)
+static void sweep_range(struct sweep *s, uint32_t lo, const uint32_t *starts, size_t n)
 {
-	size_t from = 0;
+	for (size_t i = 0; lo < s->hi && !s->err;) {
+		uint32_t next = s->next ? s->next(s, lo) : lo, end;
 
-	while (n) {
-		if (starts[from + n / 2] <= lo) {
-			from += n / 2 + 1;
-			n -= n / 2 + 1;
-		} else {
-			n /= 2;
-		}
+		if (next >= s->hi)
+			break;
+		for (; i < n && starts[i] <= next; i++)
+			lo = starts[i] > lo ? starts[i] : lo;
+		end = i < n && starts[i] < s->hi ? starts[i] : s->hi;
+		sweep_piece(s, lo, end);
+		lo = end;
 	}
-	return from;
-}
-
-static struct wdx_error *sweep_range(struct sweep *s, uint32_t lo, const uint32_t *starts, size_t n)
-{
-	struct wdx_error *err;
-
-	for (size_t i = first_above(starts, n, lo); i < n && starts[i] < s->hi; i++) {
-		if (starts[i] <= lo)
-			continue;
-		err = sweep_piece(s, lo, starts[i]);
-		if (err)
-			return err;
-		lo = starts[i];
-	}
-	return lo < s->hi ? sweep_piece(s, lo, s->hi) : NULL;
 }
 
 struct wdx_error *wdx_target_calls(const struct wdx_target *t, const uint8_t *code, uint32_t lo,
 				   uint32_t hi, const uint32_t *starts, size_t nstarts,
 				   struct wdx_native_calls *out, bool *known)
 {
-	struct sweep s = {.skim = wdx_target_skim(t),
+	struct sweep s = {.target = t,
+			  .skim = wdx_target_skim(t),
 			  .code = code,
 			  .hi = hi,
 			  .delay = wdx_target_code_align(t),
 			  .out = out};
 	unsigned machine = wdx_target_elf_machine(t);
-	struct wdx_error *err;
 
 	if (machine == EM_X86_64 || machine == EM_386)
-		s.may_call = x86_may_call;
+		s.next = x86_next;
 	else if (machine == EM_AARCH64)
-		s.may_call = aarch64_may_call;
-
-	*known = false;
-	err = wdx_decoder_create(&s.decoder, t);
-	if (err || !s.decoder)
-		return err;
-	*known = true;
-	err = sweep_range(&s, lo, starts, nstarts);
+		s.next = aarch64_next;
+	else
+		s.err = wdx_decoder_create(&s.decoder, t);
+	*known = s.next || s.decoder;
+	if (*known)
+		sweep_range(&s, lo, starts, nstarts);
 	wdx_decoder_destroy(s.decoder);
-	return err;
+	return s.err;
 }
