@@ -252,8 +252,12 @@ static struct wdx_error *check_disjoint(struct check *c)
 static const struct wdx_map_part *part_at(const struct check *c, size_t func, uint32_t at)
 {
 	const struct wdx_map_part *parts = c->map->parts.data, *p;
+	const struct wdx_map_func *f = &c->map->funcs.data[func];
 	size_t lo = 0, hi = c->map->parts.len, mid;
 
+	p = parts + f->first_part; /* nearly always the only one */
+	if (f->nparts && p->lo <= at && at < p->hi)
+		return p;
 	while (lo < hi) { /* the first part that ends behind at */
 		mid = lo + (hi - lo) / 2;
 		if (parts[c->order[mid]].hi <= at)

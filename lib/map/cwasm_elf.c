@@ -2,6 +2,7 @@
 #include "map/cwasm.h"
 
 #include <elf.h>
+#include <endian.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <string.h>
@@ -168,9 +169,8 @@ static struct wdx_error *apply(const struct wdx_cwasm *c, const struct wdx_cwasm
 		if (r.r_offset > size || width > size - r.r_offset ||
 		    !symbol_value(symtab, ELF64_R_SYM(r.r_info), &value))
 			return wdx_bad_input("%s: relocation %zu points nowhere", rela->name, i);
-		value += (uint64_t)r.r_addend;
-		while (width--)
-			to[r.r_offset + width] = (uint8_t)(value >> 8 * width);
+		value = htole64(value + (uint64_t)r.r_addend);
+		memcpy(to + r.r_offset, &value, width);
 	}
 	return NULL;
 }

@@ -23,59 +23,68 @@ static const char *const name = ".wasmtime.addrmap";
 
 struct reading {
 	struct wdx_cwasm *c;
-	struct wdx_map_part *part; /* the one that held the pair before */
-	uint64_t before;	   /* native offset of the pair before */
+	struct wdx_map_part *part;	  /* the one that held the pair before */
+	const struct wdx_wasm_func *body; /* of its function; NULL: a trampoline */
+	uint64_t before;		  /* native offset of the pair before */
 	bool any;
 };
 
-static struct wdx_error *foreign(const struct wdx_cwasm *c, const struct wdx_map_part *part,
-				 uint32_t native, uint32_t file)
+static struct wdx_error *foreign(const struct reading *r, uint32_t native, uint32_t file)
 {
 	return wdx_bad_input("%s: 0x%" PRIx32 " in %.128s comes from module offset 0x%" PRIx32
 			     ", outside that function's body: the image is of another module",
-			     name, native, c->map->funcs.data[part->func].symbol, file);
+			     name, native, r->c->map->funcs.data[r->part->func].symbol, file);
 }
 
-static struct wdx_error *position(const struct wdx_cwasm *c, const struct wdx_map_part *part,
-				  uint32_t native, uint32_t file, uint32_t *out)
+static struct wdx_error *position(const struct reading *r, uint32_t native, uint32_t file,
+				  uint32_t *out)
 {
-	const struct wdx_map_func *f = &c->map->funcs.data[part->func];
-	const struct wdx_wasm_func *body;
 	wdx_codepos pos;
 
 	*out = UINT32_MAX;
 	if (file == UINT32_MAX)
 		return NULL;
-	if (f->index == WDX_NO_INDEX) { /* a trampoline has no wasm code to come from */
-		c->map->faults++;
+	if (!r->body) { /* a trampoline has no wasm code to come from */
+		r->c->map->faults++;
 		return NULL;
 	}
-	body = &c->wasm->funcs.data[f->index - c->wasm->nimported_funcs];
-	pos = wdx_wasm_codepos(c->wasm, (wdx_filepos){file});
-	if (pos.v < body->start.v || pos.v > body->end.v)
-		return foreign(c, part, native, file);
+	pos = wdx_wasm_codepos(r->c->wasm, (wdx_filepos){file});
+	if (pos.v < r->body->start.v || pos.v > r->body->end.v)
+		return foreign(r, native, file);
 	/* Zeros for declared locals come from the declaration, wherever in the code they are made:
 	 * that is no state of the function. */
-	if (pos.v >= body->code.v)
+	if (pos.v >= r->body->code.v)
 		*out = pos.v;
 	return NULL;
 }
 
 static struct wdx_error *append(struct reading *r, uint32_t native, uint32_t wasm)
 {
+	struct wdx_map *m = r->c->map;
 	struct wdx_map_pair *p;
 
 	if (!r->part->n)
-		r->part->first = (uint32_t)r->c->map->pairs.len;
+		r->part->first = (uint32_t)m->pairs.len;
 	/* Of several pairs at one address only the last has bytes to speak of. */
-	if (r->part->n && r->c->map->pairs.data[r->c->map->pairs.len - 1].native == native)
-		p = &r->c->map->pairs.data[r->c->map->pairs.len - 1];
-	else if ((p = wdx_vec_push(&r->c->map->pairs)))
+	if (r->part->n && m->pairs.data[m->pairs.len - 1].native == native)
+		p = &m->pairs.data[m->pairs.len - 1];
+	else if ((p = wdx_vec_push(&m->pairs)))
 		r->part->n++;
 	if (!p)
 		return &wdx_nomem;
 	*p = (struct wdx_map_pair){.native = native, .wasm = wasm};
 	return NULL;
+}
+
+static void enter_part(struct reading *r, uint64_t native)
+{
+	const struct wdx_map_func *f;
+
+	r->part = wdx_cwasm_part_at(r->c, native);
+	f = r->part ? &r->c->map->funcs.data[r->part->func] : NULL;
+	r->body = f && f->index != WDX_NO_INDEX
+			  ? &r->c->wasm->funcs.data[f->index - r->c->wasm->nimported_funcs]
+			  : NULL;
 }
 
 static struct wdx_error *add(struct reading *r, uint64_t native, uint32_t file)
@@ -91,12 +100,12 @@ static struct wdx_error *add(struct reading *r, uint64_t native, uint32_t file)
 	r->any = true;
 	r->before = native;
 	if (!r->part || native >= r->part->hi)
-		r->part = wdx_cwasm_part_at(r->c, native);
+		enter_part(r, native);
 	if (!r->part) { /* the end of a function, or padding */
 		r->c->map->faults += file != UINT32_MAX;
 		return NULL;
 	}
-	err = position(r->c, r->part, (uint32_t)native, file, &wasm);
+	err = position(r, (uint32_t)native, file, &wasm);
 	return err ? err : append(r, (uint32_t)native, wasm);
 }
 
@@ -106,6 +115,8 @@ static struct wdx_error *read_arrays(struct reading *r, const struct wdx_cwasm_s
 	struct wdx_reader native, file;
 	struct wdx_error *err = NULL;
 
+	if (!wdx_vec_reserve(&r->c->map->pairs, n))
+		return &wdx_nomem;
 	wdx_reader_init(&native, s->data + 4, 4 * (size_t)n, 4, false);
 	wdx_reader_init(&file, s->data + 4 + 4 * (size_t)n, 4 * (size_t)n, 0, false);
 	while (!err && n--)
@@ -163,6 +174,8 @@ static struct wdx_error *read_blocks(struct reading *r, const struct wdx_cwasm_s
 	if (index.failed || blocks != (n + (uint64_t)BLOCK - 1) / BLOCK ||
 	    blocks > wdx_reader_left(&index) / 8)
 		return wdx_bad_input("%s: neither of the layouts of Wasmtime 24 to 50", name);
+	if (!wdx_vec_reserve(&r->c->map->pairs, n < s->size ? n : s->size))
+		return &wdx_nomem;
 	bodies = 8 + 8 * (size_t)blocks;
 	wdx_reader_init(&in, s->data + bodies, s->size - bodies, bodies, false);
 	for (; !err && n; n -= n < BLOCK ? n : BLOCK) {
