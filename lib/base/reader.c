@@ -82,15 +82,30 @@ static uint64_t leb_fail(struct wdx_reader *r, const uint8_t *at, const char *wh
 	return 0;
 }
 
+/* A number of so few bytes that each of its bits fits: the usual case.  How many bits it has; 0: it
+ * is another one, and nothing has been read. */
+static unsigned read_fitting(struct wdx_reader *r, unsigned bits, uint64_t *v)
+{
+	const uint8_t *p = r->pos;
+
+	for (unsigned shift = 0; shift + 7 <= bits && p < r->end; shift += 7) {
+		*v |= (uint64_t)(*p & 0x7f) << shift;
+		if (*p++ < 0x80) {
+			r->pos = p;
+			return shift + 7;
+		}
+	}
+	return 0;
+}
+
 uint64_t wdx_read_uleb_slow(struct wdx_reader *r, unsigned bits)
 {
 	const uint8_t *at = r->pos;
 	uint64_t v = 0;
 
-	if (bits >= 14 && r->end - at >= 2 && at[0] >= 0x80 && at[1] < 0x80) {
-		r->pos += 2;
-		return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
-	}
+	if (read_fitting(r, bits, &v))
+		return v;
+	v = 0;
 	for (unsigned shift = 0;; shift += shift < 64 ? 7 : 0) {
 		if (r->pos == r->end)
 			return leb_fail(r, at, ends_early);
@@ -120,10 +135,11 @@ int64_t wdx_read_sleb_slow(struct wdx_reader *r, unsigned bits)
 	const uint8_t *at = r->pos;
 	uint64_t v = 0;
 
-	if (bits >= 14 && r->end - at >= 2 && at[0] >= 0x80 && at[1] < 0x80) {
-		r->pos += 2;
-		return (int64_t)(((at[0] & 0x7fu) | (unsigned)at[1] << 7) ^ 0x2000) - 0x2000;
-	}
+	unsigned n = read_fitting(r, bits, &v);
+
+	if (n) /* at most 63 */
+		return (int64_t)(v << (64 - n)) >> (64 - n);
+	v = 0;
 	for (unsigned shift = 0;; shift += 7) {
 		if (r->pos == r->end)
 			return (int64_t)leb_fail(r, at, ends_early);

@@ -20,6 +20,8 @@ struct lines {
 	size_t prologue; /* the row that ends the function's prologue; n: none, or behind it already
 			  */
 	uint8_t *marks;	 /* by row: enum mark */
+	const struct wdx_interval *iv; /* of the function in work */
+	WDX_VEC(uint32_t) row_of;      /* of those in turn, the row in force */
 };
 
 enum mark {
@@ -104,7 +106,7 @@ static bool in_prologue(struct lines *l, const struct wdx_interval *iv, size_t r
 
 static void emit_interval(struct lines *l, const struct wdx_interval *iv)
 {
-	size_t r = row_at(l, iv->wasm);
+	size_t r = l->row_of.data[iv - l->iv];
 
 	if (in_prologue(l, iv, r) || (r == l->at && l->stmt == r))
 		return;
@@ -171,12 +173,17 @@ static size_t prologue_row(const struct lines *l, const struct wdx_code_func *f,
  */
 static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t opening)
 {
-	const struct wdx_interval *iv = l->x->code.intervals.data + f->first;
+	const struct wdx_interval *iv = l->iv;
 	size_t end = opening;
 
-	for (uint32_t i = 0; i < f->n; i++)
-		if (is_in_turn(&iv[i]))
-			l->marks[row_at(l, iv[i].wasm)] |= MARK_PRESENT;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (!is_in_turn(&iv[i]))
+			continue;
+		size_t r = row_at(l, iv[i].wasm);
+
+		l->row_of.data[i] = (uint32_t)r;
+		l->marks[r] |= MARK_PRESENT;
+	}
 	l->marks[opening] |= MARK_STOP;
 	while (end < l->n && l->rows[end].address < f->wasm->end.v)
 		end++;
@@ -196,6 +203,11 @@ static void emit_function(struct lines *l, const struct wdx_code_func *f)
 	const struct wdx_interval *iv = l->x->code.intervals.data + f->first;
 	size_t opening = row_at(l, f->wasm->start.v);
 
+	if (!wdx_vec_reserve(&l->row_of, f->n)) {
+		wdx_emit_fail(l->e, "out of memory");
+		return;
+	}
+	l->iv = iv;
 	mark_stops(l, f, opening);
 	l->prologue = prologue_row(l, f, opening);
 	for (uint32_t i = 0; i < f->n;) {
@@ -256,5 +268,6 @@ enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_lin
 		first = i + 1;
 	}
 	free(l.marks);
+	wdx_vec_free(&l.row_of);
 	return WDX_DONE;
 }
