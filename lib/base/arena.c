@@ -15,6 +15,11 @@ struct wdx_arena_chunk {
 	_Alignas(max_align_t) char data[];
 };
 
+struct wdx_arena_adopted {
+	struct wdx_arena_adopted *next;
+	void *block;
+};
+
 static struct wdx_arena_chunk *chunk_create(size_t size)
 {
 	struct wdx_arena_chunk *c;
@@ -103,6 +108,25 @@ char *wdx_arena_strndup(struct wdx_arena *a, const char *s, size_t n)
 	return p;
 }
 
+bool wdx_arena_adopt(struct wdx_arena *a, void *block)
+{
+	struct wdx_arena_adopted *o = wdx_arena_alloc(a, sizeof(*o));
+
+	if (!o) {
+		free(block);
+		return false;
+	}
+	*o = (struct wdx_arena_adopted){a->adopted, block};
+	a->adopted = o;
+	return true;
+}
+
+static void free_adopted(struct wdx_arena *a)
+{
+	for (; a->adopted; a->adopted = a->adopted->next)
+		free(a->adopted->block);
+}
+
 static void free_chunks(struct wdx_arena_chunk *c)
 {
 	struct wdx_arena_chunk *next;
@@ -115,6 +139,7 @@ static void free_chunks(struct wdx_arena_chunk *c)
 
 void wdx_arena_deinit(struct wdx_arena *a)
 {
+	free_adopted(a);
 	free_chunks(a->chunks);
 	*a = (struct wdx_arena){0};
 }
@@ -123,6 +148,7 @@ void wdx_arena_reset(struct wdx_arena *a)
 {
 	if (!a->chunks)
 		return;
+	free_adopted(a);
 	free_chunks(a->chunks->next);
 	a->chunks->next = NULL;
 	a->pos = a->chunks->data;

@@ -404,27 +404,34 @@ static struct wdx_line_input line_input(const struct wdx_pass *p)
 		.comp_dir = dir && dir->class == WDX_CLASS_STRING ? (const char *)dir->data : NULL};
 }
 
-/* false: no table was written. */
-static bool write_lines(struct wdx_pass *p, uint64_t offset)
+static void copy_lines(struct wdx_pass *p, const struct wdx_line_table *t, const char *warning)
 {
-	struct wdx_line_input in = line_input(p);
-	struct wdx_line_table t;
-	const char *warning;
-	struct wdx_error *err = wdx_read_lines(&in, offset, &p->arena, &t, &warning);
-
-	if (err) {
-		wdx_pass_lost(p, WDX_LOST_LINE, wdx_error_message(err));
-		wdx_error_destroy(err);
-		return false;
-	}
 	if (warning)
 		wdx_pass_lost(p, WDX_LOST_LINE, warning);
 	p->emit.line_offset = WDX_NO_LINES;
 	if (!p->v->lines ||
-	    !wdx_pass_taken(p, p->v->lines(&p->cursor, &t, &p->emit, p->config->arg)))
-		copy_rows(p, &t);
+	    !wdx_pass_taken(p, p->v->lines(&p->cursor, t, &p->emit, p->config->arg)))
+		copy_rows(p, t);
 	wdx_build_line_end(&p->emit);
-	return p->emit.line_offset != WDX_NO_LINES;
+}
+
+/* false: no table was written. */
+static bool write_lines(struct wdx_pass *p, uint64_t offset)
+{
+	struct wdx_line_input in = line_input(p);
+	struct wdx_arena arena = {0}; /* rows are large, and not needed for long */
+	struct wdx_line_table t;
+	const char *warning;
+	struct wdx_error *err = wdx_read_lines(&in, offset, &arena, &t, &warning);
+
+	if (err)
+		wdx_pass_lost(p, WDX_LOST_LINE, wdx_error_message(err));
+	else
+		copy_lines(p, &t, warning);
+	wdx_arena_deinit(&arena);
+	if (err)
+		wdx_error_destroy(err);
+	return !err && p->emit.line_offset != WDX_NO_LINES;
 }
 
 /* Remembers the table just written: units may share one (type units do). */

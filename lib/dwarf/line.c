@@ -525,8 +525,11 @@ static void keep_all(struct reading *rd)
 	t->ndirs = rd->dirs.len;
 	t->files = keep(rd, rd->files.data, rd->files.len, sizeof(*rd->files.data));
 	t->nfiles = rd->files.len;
-	t->rows = keep(rd, rd->rows.data, rd->complete, sizeof(*rd->rows.data));
+	t->rows = rd->rows.data; /* far too many to copy */
 	t->nrows = rd->complete;
+	if (!wdx_arena_adopt(rd->arena, rd->rows.data))
+		rd->no_memory = true;
+	memset(&rd->rows, 0, sizeof(rd->rows));
 }
 
 struct wdx_error *wdx_read_lines(const struct wdx_line_input *in, uint64_t offset,

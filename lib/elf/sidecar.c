@@ -13,8 +13,9 @@
 #include "elf/compress.h"
 
 /*
- * libelf writes to a file descriptor only (elf_memory() is for reading), hence the memfd: nothing
- * half-written is ever seen, and where the bytes go is the caller's business.
+ * libelf lays the file out, but writes to a file descriptor only (elf_memory() is for reading): a
+ * detour that costs as much as the file has pages.  So the parts are put together here, and the
+ * descriptor is one that nothing is written to.
  */
 
 enum { SEG_TEXT, SEG_MEMORY, SEG_NOTE, NSEGS };
@@ -326,15 +327,61 @@ static bool put_header(struct side *w)
 	return gelf_update_ehdr(w->elf, &eh);
 }
 
-static struct wdx_error *read_back(struct side *w, size_t size, struct wdx_buf *out)
+/* Puts `n` structures in the file's byte order to its offset `at`. */
+static bool put(struct side *w, struct wdx_buf *out, uint64_t at, const void *from, size_t size,
+		Elf_Type type)
 {
-	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, w->fd, 0);
+	Elf_Data src = {
+		.d_buf = (void *)from, .d_size = size, .d_type = type, .d_version = EV_CURRENT};
+	Elf_Data dst = {.d_size = size, .d_version = EV_CURRENT};
 
-	if (bytes == MAP_FAILED)
-		return wdx_error_errno(errno, "side-car", "mmap");
-	wdx_buf_bytes(out, bytes, size);
-	munmap(bytes, size);
-	return out->failed ? &wdx_nomem : NULL;
+	if (!size || at > out->len || size > out->len - at)
+		return !size;
+	dst.d_buf = out->data + at;
+	return gelf_xlatetof(w->elf, &dst, &src, w->s->big ? ELFDATA2MSB : ELFDATA2LSB);
+}
+
+static bool put_headers(struct side *w, struct wdx_buf *out)
+{
+	const Elf64_Ehdr *wide = elf64_getehdr(w->elf);
+	const Elf32_Ehdr *narrow = elf32_getehdr(w->elf);
+	size_t n = w->memory_size ? 3 : 2;
+
+	if (wide)
+		return put(w, out, 0, wide, sizeof(*wide), ELF_T_EHDR) &&
+		       put(w, out, wide->e_phoff, elf64_getphdr(w->elf), n * sizeof(Elf64_Phdr),
+			   ELF_T_PHDR);
+	return narrow && put(w, out, 0, narrow, sizeof(*narrow), ELF_T_EHDR) &&
+	       put(w, out, narrow->e_phoff, elf32_getphdr(w->elf), n * sizeof(Elf32_Phdr),
+		   ELF_T_PHDR);
+}
+
+/* A section's contents and its header, number i. */
+static bool put_section(struct side *w, struct wdx_buf *out, uint64_t headers, size_t i)
+{
+	Elf_Scn *scn = elf_getscn(w->elf, i);
+	Elf_Data *data = i ? elf_getdata(scn, NULL) : NULL;
+	GElf_Shdr sh;
+
+	if (!gelf_getshdr(scn, &sh))
+		return false;
+	if (data && sh.sh_type != SHT_NOBITS &&
+	    !put(w, out, sh.sh_offset, data->d_buf, data->d_size, data->d_type))
+		return false;
+	return w->s->is64 ? put(w, out, headers + i * sizeof(Elf64_Shdr), elf64_getshdr(scn),
+				sizeof(Elf64_Shdr), ELF_T_SHDR)
+			  : put(w, out, headers + i * sizeof(Elf32_Shdr), elf32_getshdr(scn),
+				sizeof(Elf32_Shdr), ELF_T_SHDR);
+}
+
+static bool put_file(struct side *w, struct wdx_buf *out)
+{
+	GElf_Ehdr eh;
+	bool ok = gelf_getehdr(w->elf, &eh) && put_headers(w, out);
+
+	for (size_t i = 0; ok && i <= w->last; i++)
+		ok = put_section(w, out, eh.e_shoff, i);
+	return ok;
 }
 
 static struct wdx_error *write_file(struct side *w, struct wdx_buf *out)
@@ -349,11 +396,13 @@ static struct wdx_error *write_file(struct side *w, struct wdx_buf *out)
 	err = add_sections(w);
 	if (err)
 		return err;
-	/* The first update lays the sections out; the segments need their offsets. */
-	if (!put_header(w) || elf_update(w->elf, ELF_C_NULL) < 0 || !put_segments(w))
+	/* The segments need the offsets of sections. */
+	if (!put_header(w) || (size = elf_update(w->elf, ELF_C_NULL)) < 0 || !put_segments(w))
 		return libelf_error("side-car");
-	size = elf_update(w->elf, ELF_C_WRITE);
-	return size < 0 ? libelf_error("side-car") : read_back(w, size, out);
+	wdx_buf_zeros(out, (size_t)size);
+	if (out->failed)
+		return &wdx_nomem;
+	return put_file(w, out) ? NULL : libelf_error("side-car");
 }
 
 /* A 32-bit machine cannot have all of the 4 GiB that a memory may grow to. */

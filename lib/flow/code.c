@@ -864,6 +864,8 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 		err = wdx_accesses_create(&c->accesses, target);
 	if (!err)
 		memset(c->of_func, 0xff, module->funcs.len * sizeof(*c->of_func));
+	if (!err && !wdx_vec_reserve(&c->intervals, map->pairs.len + map->parts.len))
+		err = &wdx_nomem;
 	wdx_vec_each (m, &map->funcs) {
 		if (err)
 			break;
