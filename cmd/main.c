@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "input.h"
@@ -201,22 +203,6 @@ static int close_trace(struct command *c, int status)
 	return status;
 }
 
-static int run(struct command *c)
-{
-	int status = open_inputs(c);
-
-	if (!status)
-		status = open_outputs(c);
-	if (!status)
-		status = transform(c);
-	status = close_trace(c, status);
-	if (!status)
-		status = write_outputs(c);
-	if (!status)
-		print_stats(c);
-	return status;
-}
-
 /* One run uses nearly all of its memory to the end.  Blocks of their own, given back and fetched
  * again from the kernel page by page, cost a twentieth of the time. */
 static void tune_malloc(void)
@@ -224,6 +210,37 @@ static void tune_malloc(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 28);
 	mallopt(M_TRIM_THRESHOLD, 1 << 28);
 	mallopt(M_TOP_PAD, 1 << 20);
+}
+
+/* What a large run will take comes in large pages: fetched one by one, those of 4 KiB cost a
+ * fifteenth of the time.  A small one would only take more memory. */
+static void use_large_pages(size_t inputs)
+{
+	size_t n = 2 * inputs, page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = inputs >= 1 << 23 && inputs < 1 << 27 ? malloc(n) : NULL;
+	size_t before = -(uintptr_t)p & (page - 1);
+
+	if (p)
+		madvise(p + before, (n - before) & ~(page - 1), MADV_HUGEPAGE);
+	free(p); /* it stays the heap's */
+}
+
+static int run(struct command *c)
+{
+	int status = open_inputs(c);
+
+	if (!status)
+		status = open_outputs(c);
+	if (!status) {
+		use_large_pages(c->module.size + c->map.size);
+		status = transform(c);
+	}
+	status = close_trace(c, status);
+	if (!status)
+		status = write_outputs(c);
+	if (!status)
+		print_stats(c);
+	return status;
 }
 
 int main(int argc, char **argv)
