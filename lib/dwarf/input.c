@@ -460,7 +460,9 @@ static const char *read_attr(const struct wdx_input *in, const struct wdx_in_uni
 	case S_UNKNOWN:
 		return "unknown form";
 	default: {
-		uint64_t raw = read_size_kind(r, &u->pub, s->size);
+		uint64_t raw = s->size == 1   ? wdx_read_u8(r)
+			       : s->size == 4 ? wdx_read_u32(r)
+					      : read_size_kind(r, &u->pub, s->size);
 
 		if (!r->failed && !resolve(in, u, a, raw))
 			*a = (struct wdx_attr){.name = s->name, .form = s->form};

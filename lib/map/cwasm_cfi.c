@@ -244,18 +244,24 @@ static struct wdx_rule strip_signature(struct reading *r, const struct wdx_rule 
 	return rule;
 }
 
-/* The row's rules as they leave: the return address always has one. */
-static struct state finished(struct reading *r)
+/* Without the room for rules that it does not have, which is most of a state. */
+static void copy_state(struct state *to, const struct state *from)
 {
-	struct state s = r->now;
-	unsigned i = rule_at(&s, r->cie->ra);
+	memcpy(to, from, offsetof(struct state, rules) + from->n * sizeof(*from->rules));
+}
 
-	if (i == s.n || s.rules[i].reg != r->cie->ra)
-		set_rule(r, &s,
+/* The row's rules as they leave: the return address always has one. */
+static void finish(struct reading *r, struct state *s)
+{
+	unsigned i;
+
+	copy_state(s, &r->now);
+	i = rule_at(s, r->cie->ra);
+	if (i == s->n || s->rules[i].reg != r->cie->ra)
+		set_rule(r, s,
 			 (struct wdx_rule){.reg = (uint16_t)r->cie->ra, .kind = WDX_RULE_SAME});
-	if (s.signed_ra && !r->bad)
-		s.rules[i] = strip_signature(r, &s.rules[i]);
-	return s;
+	if (s->signed_ra && !r->bad)
+		s->rules[i] = strip_signature(r, &s->rules[i]);
 }
 
 /* Rows share their rules with the row before where those are the same. */
@@ -295,7 +301,7 @@ static void flush(struct reading *r)
 		bad(r);
 	if (r->bad || r->loc >= r->part->hi)
 		return;
-	s = finished(r);
+	finish(r, &s);
 	if (r->part->nrows)
 		before = &m->rows.data[r->part->first_row + r->part->nrows - 1];
 	if (before && before->native == r->loc) { /* nothing advanced: this one holds */
@@ -363,7 +369,7 @@ static void remember(struct reading *r)
 	if (r->nsaved == MAX_SAVED)
 		bad(r);
 	else
-		r->saved[r->nsaved++] = r->now;
+		copy_state(&r->saved[r->nsaved++], &r->now);
 }
 
 static void recall(struct reading *r)
@@ -371,7 +377,7 @@ static void recall(struct reading *r)
 	if (!r->nsaved)
 		bad(r);
 	else
-		r->now = r->saved[--r->nsaved];
+		copy_state(&r->now, &r->saved[--r->nsaved]);
 }
 
 static void run_advance(struct reading *r, struct wdx_reader *in, uint8_t op)
@@ -616,13 +622,13 @@ static void run_fde(struct reading *r, const uint8_t *insns, size_t n)
 	r->bad = false;
 	r->nsaved = 0;
 	memset(&r->now, 0, sizeof(r->now));
-	r->initial = r->now;
+	copy_state(&r->initial, &r->now);
 	r->loc = r->part->lo;
 	r->part->first_row = (uint32_t)r->c->map->rows.len;
 	run(r, r->cie->insns, r->cie->ninsns);
 	if (r->part->nrows || r->loc != r->part->lo) /* a CIE does not advance */
 		bad(r);
-	r->initial = r->now;
+	copy_state(&r->initial, &r->now);
 	run(r, insns, n);
 	flush(r);
 	if (!r->bad)

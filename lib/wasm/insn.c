@@ -226,43 +226,25 @@ static inline void read_imm(struct wdx_reader *r, char kind, struct wdx_insn *in
 	}
 }
 
-/* The bytes of an instruction without immediates, or whose immediates take one byte each; 0: it is
- * none of those.  It is one in nine of ten cases. */
-static inline unsigned short_size(const struct op *op, const uint8_t *p, size_t left)
-{
-	if (left < 3 || (op->imm[0] && op->imm[1]))
-		return 0;
-	switch (op->imm[0]) {
-	case 0:
-		return op->name ? 1 : 0;
-	case 'u':
-	case 'i':
-		return p[1] < 0x80 ? 2 : 0;
-	case 'm': /* of memory 0 */
-		return p[1] < 0x40 && p[2] < 0x80 ? 3 : 0;
-	default:
-		return 0;
-	}
-}
-
+/* Three of four instructions are one byte, or two: an opcode and a small index.  false: it is none
+ * of those, and nothing has been read. */
 static inline bool decode_short(struct wdx_reader *r, struct wdx_insn *insn)
 {
-	const uint8_t *p = r->pos;
-	size_t left = wdx_reader_left(r);
-	const struct op *op = left ? &ops[0][*p] : NULL;
+	const struct op *op;
 
-	insn->size = op ? short_size(op, p, left) : 0;
-	if (!insn->size)
+	if (r->end - r->pos < 2)
 		return false;
-	insn->opcode = *p;
+	op = &ops[0][r->pos[0]];
+	insn->opcode = r->pos[0];
 	insn->flags = op->flags;
 	insn->imm[0] = insn->imm[1] = 0;
-	if (op->imm[0] == 'u')
-		insn->imm[0] = p[1];
-	else if (op->imm[0] == 'i')
-		insn->imm[0] = (uint32_t)(p[1] ^ 0x40) - 0x40;
-	else if (op->imm[0] == 'm')
-		insn->imm[1] = p[2];
+	insn->size = 1;
+	if (op->imm[0] == 'u' && !op->imm[1] && r->pos[1] < 0x80) {
+		insn->imm[0] = r->pos[1];
+		insn->size = 2;
+	} else if (!op->name || op->imm[0]) {
+		return false;
+	}
 	r->pos += insn->size;
 	return true;
 }
@@ -337,6 +319,36 @@ bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn)
 	return true;
 }
 
+/* The bytes of a number that no type is too narrow for; 0: it has more than four. */
+static inline unsigned leb_size(const uint8_t *p)
+{
+	return p[0] < 0x80 ? 1 : p[1] < 0x80 ? 2 : p[2] < 0x80 ? 3 : p[3] < 0x80 ? 4 : 0;
+}
+
+/* The bytes of one of the usual instructions, of one opcode byte and small immediates; 0: it is
+ * another one. */
+static inline unsigned usual_size(const struct op *op, const uint8_t *p, size_t left)
+{
+	enum { LONGEST = 1 + 2 * 4 };
+	unsigned n;
+
+	if (left < LONGEST || (op->imm[0] && op->imm[1]))
+		return 0;
+	switch (op->imm[0]) {
+	case 0:
+		return op->name ? 1 : 0;
+	case 'u':
+	case 'i':
+		n = leb_size(p + 1);
+		return n ? 1 + n : 0;
+	case 'm': /* of memory 0 */
+		n = p[1] < 0x40 ? leb_size(p + 2) : 0;
+		return n ? 2 + n : 0;
+	default:
+		return 0;
+	}
+}
+
 struct wdx_error *wdx_insn_scan(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
 				uint8_t *kinds)
 {
@@ -347,7 +359,7 @@ struct wdx_error *wdx_insn_scan(const struct wdx_wasm *m, const struct wdx_wasm_
 	wdx_insn_begin(&it, m, f);
 	while (r->pos != r->end) {
 		const struct op *op = &ops[0][*r->pos];
-		unsigned size = short_size(op, r->pos, wdx_reader_left(r));
+		unsigned size = usual_size(op, r->pos, wdx_reader_left(r));
 
 		if (size) {
 			r->pos += size;

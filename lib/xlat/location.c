@@ -52,16 +52,22 @@ static const struct wdx_place *fixed_place(const struct wdx_xlat *x, uint32_t ki
 	return NULL;
 }
 
-static void track_init(const struct wdx_xlat *x, struct track *t, uint32_t kind, uint32_t index)
+static struct track track_of(const struct wdx_xlat *x, const struct wdx_map_entity *m,
+			     const struct wdx_place *fixed)
 {
-	const struct wdx_map_entity *m = find_entity(x, kind, index);
+	const struct wdx_map_range *first = m ? &x->map->ranges.data[m->first] : NULL;
 
-	memset(t, 0, sizeof(*t));
-	t->fixed = fixed_place(x, kind, index);
-	if (m) {
-		t->next = &x->map->ranges.data[m->first];
-		t->end = t->next + m->n;
+	return (struct track){first, m ? first + m->n : NULL, fixed};
+}
+
+/* The context pointer's is looked for in nearly every location of a function. */
+static struct track context_track(struct wdx_xlat *x)
+{
+	if (x->context_of != x->func) {
+		x->context_of = x->func;
+		x->context = find_entity(x, WDX_ENT_CONTEXT, 0);
 	}
+	return track_of(x, x->context, NULL);
 }
 
 /* Goes back to the first range that reaches beyond `at`: lists may jump back and forth. */
@@ -285,10 +291,12 @@ static void work_init(struct work *w, struct wdx_xlat *x, struct wdx_emit *e)
 	w->xe = &x->xexpr;
 	w->nsaid = 0;
 	w->failed = false;
-	track_init(x, &w->context, WDX_ENT_CONTEXT, 0);
+	w->context = context_track(x);
 	w->starts[WDX_XEXPR_MAX_NEEDS] = w->context.next;
 	for (size_t i = 0; i < w->xe->nneeds; i++) {
-		track_init(x, &w->need[i], w->xe->needs[i].kind, w->xe->needs[i].index);
+		uint32_t kind = w->xe->needs[i].kind, index = w->xe->needs[i].index;
+
+		w->need[i] = track_of(x, find_entity(x, kind, index), fixed_place(x, kind, index));
 		w->starts[i] = w->need[i].next;
 	}
 }
