@@ -21,9 +21,19 @@ struct found { /* a range before it is sorted and cut */
 	uint32_t place;
 };
 
+struct base { /* a type that variables have */
+	Dwarf_Off at;
+	bool pointer;
+	uint8_t type; /* enum wdx_valtype; 0: none of wasm's */
+};
+
+enum { MAX_BASES = 8 };
+
 struct reading {
 	struct wdx_cwasm *c;
 	Dwarf *dwarf;
+	struct base bases[MAX_BASES];
+	size_t nbases;
 	const struct wdx_buf *loc; /* .debug_loc, relocated */
 	size_t budget;		   /* list entries that may still be read; lists may be shared */
 	struct wdx_cwasm_names names;
@@ -137,18 +147,35 @@ static struct wdx_error *read_list(struct reading *r, uint64_t offset)
 	return err;
 }
 
-static struct wdx_error *read_location(struct reading *r, Dwarf_Die *die)
+/* What is wanted of a variable, gathered in one go through its attributes. */
+struct variable {
+	Dwarf_Attribute name, type, location; /* code 0: it has none */
+};
+
+static int take_attribute(Dwarf_Attribute *a, void *arg)
 {
-	Dwarf_Attribute attr;
+	struct variable *v = arg;
+
+	if (a->code == DW_AT_name)
+		v->name = *a;
+	else if (a->code == DW_AT_type)
+		v->type = *a;
+	else if (a->code == DW_AT_location)
+		v->location = *a;
+	return DWARF_CB_OK;
+}
+
+static struct wdx_error *read_location(struct reading *r, Dwarf_Attribute *attr)
+{
 	Dwarf_Word offset;
 	Dwarf_Block block;
 
 	r->found.len = 0;
-	if (!dwarf_attr(die, DW_AT_location, &attr))
+	if (!attr->code)
 		return NULL;
-	if (!dwarf_formblock(&attr, &block))
+	if (!dwarf_formblock(attr, &block))
 		return add_found(r, r->part->lo, r->part->hi, block.data, block.length);
-	if (!dwarf_formudata(&attr, &offset))
+	if (!dwarf_formudata(attr, &offset))
 		return read_list(r, offset);
 	fault(r);
 	return NULL;
@@ -230,47 +257,56 @@ static const struct {
 	uint8_t type;
 } types[] = {{"i32", WDX_I32}, {"i64", WDX_I64}, {"f32", WDX_F32}, {"f64", WDX_F64}};
 
-static bool type_agrees(const struct reading *r, Dwarf_Die *die, uint32_t local)
+static uint8_t type_named(const char *name)
 {
-	uint8_t type = wdx_wasm_local_type(r->c->wasm, r->body, local);
-	Dwarf_Attribute attr;
-	Dwarf_Die base;
-	const char *name;
-
-	if (!dwarf_attr(die, DW_AT_type, &attr) || !dwarf_formref_die(&attr, &base))
-		return false;
-	name = dwarf_diename(&base);
 	for (size_t i = 0; name && i < sizeof(types) / sizeof(*types); i++)
 		if (!strcmp(name, types[i].name))
-			return type == types[i].type;
-	return false;
+			return types[i].type;
+	return 0;
 }
 
-static bool is_context(Dwarf_Die *die)
+/* The type of a variable.  The engine makes up a handful, and they are looked at once. */
+static struct base type_of(struct reading *r, Dwarf_Attribute *attr)
 {
-	Dwarf_Attribute attr;
-	Dwarf_Die type;
+	struct base b = {0};
+	Dwarf_Die die;
 
-	return dwarf_attr(die, DW_AT_type, &attr) && dwarf_formref_die(&attr, &type) &&
-	       dwarf_tag(&type) == DW_TAG_pointer_type;
+	if (!attr->code || !dwarf_formref_die(attr, &die))
+		return b;
+	b.at = dwarf_dieoffset(&die);
+	for (size_t i = 0; i < r->nbases; i++)
+		if (r->bases[i].at == b.at)
+			return r->bases[i];
+	b.pointer = dwarf_tag(&die) == DW_TAG_pointer_type;
+	b.type = type_named(dwarf_diename(&die));
+	if (r->nbases < MAX_BASES)
+		r->bases[r->nbases++] = b;
+	return b;
 }
 
 static struct wdx_error *read_variable(struct reading *r, Dwarf_Die *die)
 {
-	const char *name = dwarf_diename(die);
+	struct variable v = {0};
+	const char *name;
 	unsigned kind = WDX_ENT_LOCAL;
 	uint32_t local = 0;
 	struct wdx_error *err;
 
-	if (name && !strcmp(name, "__vmctx") && is_context(die))
+	dwarf_getattrs(die, take_attribute, &v, 0);
+	name = v.name.code ? dwarf_formstring(&v.name) : NULL;
+	struct base type = type_of(r, &v.type);
+
+	if (name && !strcmp(name, "__vmctx") && type.pointer)
 		kind = WDX_ENT_CONTEXT;
 	else
 		local = name ? wdx_cwasm_local(&r->names, name, r->body->nlocals) : UINT32_MAX;
-	if (local == UINT32_MAX || (kind == WDX_ENT_LOCAL && !type_agrees(r, die, local))) {
+	if (local == UINT32_MAX ||
+	    (kind == WDX_ENT_LOCAL &&
+	     (!type.type || type.type != wdx_wasm_local_type(r->c->wasm, r->body, local)))) {
 		fault(r);
 		return NULL;
 	}
-	err = read_location(r, die);
+	err = read_location(r, &v.location);
 	return err ? err : put_entity(r, kind, local);
 }
 
