@@ -36,12 +36,19 @@ struct kept { /* what a result owns beside its buffers */
 	struct wdx_loss_count losses[WDX_LOSS_COUNT];
 };
 
+/* What the translation alone needed: a third of all. */
+static void translation_deinit(struct run *r)
+{
+	wdx_input_close(r->input);
+	r->input = NULL;
+	wdx_xlat_deinit(&r->xlat);
+}
+
 static void run_deinit(struct run *r)
 {
 	wdx_trace_destroy(r->trace);
 	wdx_pass_output_deinit(&r->dwarf);
-	wdx_input_close(r->input);
-	wdx_xlat_deinit(&r->xlat);
+	translation_deinit(r);
 	wdx_target_destroy(r->target);
 	wdx_map_deinit(&r->map);
 	wdx_wasm_deinit(&r->wasm);
@@ -339,6 +346,7 @@ static struct wdx_error *run(struct run *r)
 		err = fill_stats(r);
 	if (!err)
 		err = check_strict(r);
+	translation_deinit(r);
 	if (!err)
 		err = write_sidecar(r);
 	if (!err) {

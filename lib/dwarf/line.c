@@ -488,6 +488,9 @@ static void run(struct reading *rd)
 
 	rd->mask = size && size < 8 ? (1ULL << 8 * size) - 1 : UINT64_MAX;
 	reset_registers(rd);
+	/* About what real programs make of their bytes: growing would copy all rows a few times. */
+	if (!wdx_vec_reserve(&rd->rows, wdx_reader_left(&rd->r) / 5))
+		fail_memory(rd);
 	while (rd->r.pos < rd->r.end) {
 		uint8_t opcode = get_u8(&rd->r);
 

@@ -57,7 +57,7 @@ struct wdx_code_func {
 	uint32_t first_page; /* in pages, of its body's first byte */
 };
 
-enum { WDX_CODE_PAGE = 64 };
+enum { WDX_CODE_PAGE = 32 };
 
 struct wdx_accesses;
 struct wdx_target;

@@ -536,4 +536,5 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_vec_free(&x->locs);
 	free(x->preserved);
 	free(x->described);
+	memset(x, 0, sizeof(*x));
 }
