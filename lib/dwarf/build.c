@@ -491,6 +491,12 @@ void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id)
 		lost(e, WDX_LOST_REF, "a reference into .debug_types");
 		return;
 	}
+	/* written already? */
+	if (local && id < e->offsets.len && e->offsets.data[id] != UINT32_MAX) {
+		wdx_build_spec(e, at, DW_FORM_ref4);
+		wdx_buf_u32(&e->vals, e->offsets.data[id] - e->unit_start);
+		return;
+	}
 	struct wdx_patch *p = wdx_vec_push(&e->vpatches);
 
 	if (!p) {

@@ -31,8 +31,11 @@ struct wdx_pass {
 	WDX_VEC(struct wdx_expr_loc) out_locs;
 	WDX_VEC(struct wdx_op) ops;
 	WDX_VEC(uint32_t) starts; /* of each operation in its copy */
-	uint32_t *type_sizes;	  /* by index of the type's entry: 1 + bytes; 0: not looked up */
-	struct wdx_arena arena;	  /* of the unit */
+	struct {
+		uint64_t at, type; /* offset of an entry that others are instances of; its type */
+	} origins[256];
+	uint32_t *type_sizes;	/* by index of the type's entry: 1 + bytes; 0: not looked up */
+	struct wdx_arena arena; /* of the unit */
 };
 
 /* The first pass: which entries exist in the output (keep.c). */

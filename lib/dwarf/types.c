@@ -49,23 +49,45 @@ static const struct wdx_in_unit *die_at(const struct wdx_input *in, uint64_t off
 	return u;
 }
 
-/* Offset of the type of the entry or, if it has none, of what it is an instance of; 0: none. */
-static uint64_t type_of(const struct wdx_input *in, const struct wdx_die *die,
-			struct wdx_decoded *d)
+static const struct wdx_attr *origin_of(const struct wdx_die *die)
 {
-	static const unsigned origins[] = {DW_AT_abstract_origin, DW_AT_specification};
-	const struct wdx_attr *type = reference(die, DW_AT_type), *origin;
+	const struct wdx_attr *a = reference(die, DW_AT_abstract_origin);
 
-	for (unsigned step = 0; !type && step < MAX_CHAIN; step++) {
-		origin = reference(die, origins[0]);
+	return a ? a : reference(die, DW_AT_specification);
+}
+
+/* Offset of the type of what begins at an offset or of what that is an instance of; 0: none. */
+static uint64_t origin_type(const struct wdx_input *in, uint64_t offset, struct wdx_decoded *d)
+{
+	const struct wdx_attr *type = NULL, *origin;
+
+	for (unsigned step = 0; !type && step < MAX_CHAIN && die_at(in, offset, d); step++) {
+		type = reference(&d->die, DW_AT_type);
+		origin = origin_of(&d->die);
 		if (!origin)
-			origin = reference(die, origins[1]);
-		if (!origin || !die_at(in, origin->value, d))
 			break;
-		die = &d->die;
-		type = reference(die, DW_AT_type);
+		offset = origin->value;
 	}
 	return type ? type->value : 0;
+}
+
+/* Offset of the type of the entry or, if it has none, of what it is an instance of; 0: none.  There
+ * are many instances of one entry, near each other. */
+static uint64_t type_of(struct wdx_pass *p, const struct wdx_die *die, struct wdx_decoded *d)
+{
+	const struct wdx_attr *type = reference(die, DW_AT_type);
+	const struct wdx_attr *origin = type ? NULL : origin_of(die);
+
+	if (!origin)
+		return type ? type->value : 0;
+	size_t slot =
+		(origin->value ^ origin->value >> 8) % (sizeof(p->origins) / sizeof(*p->origins));
+
+	if (p->origins[slot].at != origin->value) {
+		p->origins[slot].at = origin->value;
+		p->origins[slot].type = origin_type(p->in, origin->value, d);
+	}
+	return p->origins[slot].type;
 }
 
 static uint64_t size_at(const struct wdx_input *in, uint64_t offset, struct wdx_decoded *d)
@@ -95,7 +117,7 @@ uint64_t wdx_type_size(const struct wdx_cursor *c)
 {
 	struct wdx_pass *p = (struct wdx_pass *)c->pass;
 	struct wdx_decoded d;
-	uint64_t type = type_of(p->in, c->die, &d);
+	uint64_t type = type_of(p, c->die, &d);
 	uint32_t i = type ? wdx_die_index(p->in, type) : UINT32_MAX;
 
 	if (i == UINT32_MAX)

@@ -500,6 +500,17 @@ static struct wdx_error *add_func(struct wdx_codeindex *c, const struct wdx_map_
 	return NULL;
 }
 
+/* Where in by_wasm the intervals of that position are. */
+static uint32_t group_of(const struct marking *m, uint32_t wasm, uint32_t *end)
+{
+	const struct wdx_codeindex *c = m->c;
+	uint32_t k = *end = m->counts[wasm - m->f->wasm->start.v];
+
+	while (k > m->f->first && c->intervals.data[c->by_wasm[k - 1]].wasm == wasm)
+		k--;
+	return k;
+}
+
 /* An effect may be in several places: a fast and a slow path, a trap out of line.  The first
  * counts: what follows it may see the effect, what comes before does not. */
 static void mark_effects(struct marking *m)
@@ -508,7 +519,7 @@ static void mark_effects(struct marking *m)
 	const uint32_t *at;
 
 	wdx_vec_each (at, &m->effects) {
-		uint32_t k = lower_bound(c, m->f, *at), end = m->counts[*at - m->f->wasm->start.v];
+		uint32_t end, k = group_of(m, *at, &end);
 
 		while (k < end && !effect_here(c, m->f, &c->intervals.data[c->by_wasm[k]]))
 			k++;
@@ -622,10 +633,10 @@ static uint32_t stale_until(const struct joins *j, uint32_t at, uint32_t end)
 	return last;
 }
 
-/* Whether one of the intervals by_wasm[k...] that have the position is where the effect happens. */
-static bool happens(const struct wdx_codeindex *c, uint32_t k, uint32_t last, uint32_t wasm)
+/* Whether one of the intervals by_wasm[k..end) is where its effect happens. */
+static bool happens(const struct wdx_codeindex *c, uint32_t k, uint32_t end)
 {
-	for (; k < last && c->intervals.data[c->by_wasm[k]].wasm == wasm; k++)
+	for (; k < end; k++)
 		if (c->intervals.data[c->by_wasm[k]].flags & WDX_IV_EFFECT)
 			return true;
 	return false;
@@ -655,9 +666,9 @@ static void mark_stale(struct joins *j, const struct marking *m)
 	wdx_vec_each (at, &m->effects) {
 		if (!is_kind(j->c, *at, WDX_INSN_MEMWRITE))
 			continue;
-		uint32_t k = lower_bound(j->c, f, *at);
+		uint32_t end, k = group_of(m, *at, &end);
 
-		if (happens(j->c, k, f->first + f->n, *at))
+		if (happens(j->c, k, end))
 			continue;
 		if (!joined)
 			find_joins(j, f->wasm);

@@ -339,8 +339,11 @@ static inline unsigned usual_size(const struct op *op, const uint8_t *p, size_t 
 		return op->name ? 1 : 0;
 	case 'u':
 	case 'i':
+	case 'I':
 		n = leb_size(p + 1);
 		return n ? 1 + n : 0;
+	case 'b': /* without results, or with a number */
+		return p[1] == 0x40 || (p[1] >= WDX_F64 && p[1] <= WDX_I32) ? 2 : 0;
 	case 'm': /* of memory 0 */
 		n = p[1] < 0x40 ? leb_size(p + 2) : 0;
 		return n ? 2 + n : 0;

@@ -204,8 +204,11 @@ static void add_between_calls(struct work *w, uint32_t lo, uint32_t hi, const st
 static bool same_places(const struct work *w, const struct wdx_xplaces *a,
 			const struct wdx_xplaces *b)
 {
-	return a->context == b->context &&
-	       !memcmp(a->need, b->need, w->xe->nneeds * sizeof(*a->need));
+	bool same = a->context == b->context;
+
+	for (size_t i = 0; same && i < w->xe->nneeds; i++)
+		same = a->need[i] == b->need[i];
+	return same;
 }
 
 static const struct said *say(struct work *w, const struct wdx_xplaces *p)
