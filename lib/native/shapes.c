@@ -181,43 +181,44 @@ static bool split(const struct wdx_shapes *s, const uint8_t *p, struct shape *ou
 /* ---- learning ---------------------------------------------------------------------------------
  */
 
-/* The instruction as it is, and with other numbers and at another place. */
+/* The instruction as it is, and with other numbers. */
 struct sample {
 	uint8_t bytes[WDX_SHAPE_BYTES];
-	uint32_t at;
 	struct wdx_access is;
 };
 
 enum { NSAMPLES = 2 };
 
 /* Padding is compared too: it costs a shape at worst. */
-static bool fits(const struct shape *s, const struct sample *samples)
+static bool fits(const struct shape *s, const struct sample *samples, uint32_t at)
 {
 	struct wdx_access out;
 
 	for (unsigned i = 0; i < NSAMPLES; i++) {
 		memset(&out, 0, sizeof(out));
-		apply(s, samples[i].bytes, samples[i].at, &out);
+		apply(s, samples[i].bytes, at, &out);
 		if (memcmp(&out, &samples[i].is, sizeof(out)) != 0)
 			return false;
 	}
 	return true;
 }
 
-/* The other numbers are negative: that tells all ways to fill them in from each other. */
+/* The other numbers are negative, and differ in each byte: that tells all ways to fill them in from
+ * each other. */
 static bool take_samples(struct wdx_shapes *s, const struct shape *shape, const uint8_t *p,
 			 uint32_t at, struct sample *samples)
 {
 	struct sample *other = &samples[1];
 
 	memcpy(samples[0].bytes, p, WDX_SHAPE_BYTES);
-	samples[0].at = at;
 	samples[0].is = shape->access;
 	*other = samples[0];
-	other->at += 64;
-	for (unsigned k = shape->nhead; k < shape->access.size; k++)
+	for (unsigned k = shape->nhead; k < shape->access.size; k++) {
 		other->bytes[k] = (uint8_t)(0xca + 3 * k);
-	other->is = s->decode(s->arg, other->bytes, WDX_SHAPE_BYTES, other->at);
+		if (other->bytes[k] == p[k])
+			other->bytes[k] ^= 0x11;
+	}
+	other->is = s->decode(s->arg, other->bytes, WDX_SHAPE_BYTES, at);
 	return other->is.ok && other->is.size == shape->access.size;
 }
 
@@ -229,6 +230,8 @@ static bool find_fills(struct wdx_shapes *s, struct shape *shape, const uint8_t 
 
 	if (shape->nhead == shape->access.size)
 		return shape->access.target == UINT32_MAX;
+	if (shape->access.leaves && shape->access.target == UINT32_MAX)
+		return false; /* out of reach: says nothing of others */
 	if (!take_samples(s, shape, p, at, samples))
 		return false;
 
@@ -238,7 +241,7 @@ static bool find_fills(struct wdx_shapes *s, struct shape *shape, const uint8_t 
 		for (unsigned i = 0; i <= last[1]; i++) {
 			shape->numbers[0].fills = (uint8_t)d;
 			shape->numbers[1].fills = (uint8_t)i;
-			if (fits(shape, samples))
+			if (fits(shape, samples, at))
 				return true;
 		}
 	}

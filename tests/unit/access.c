@@ -416,6 +416,34 @@ static bool is_consistent(const struct wdx_access *a, size_t left)
 	       !(a->load && (a->store || a->writes_memory));
 }
 
+static bool is_prefixes(const uint8_t *p, size_t n)
+{
+	static const char prefixes[] = "\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3";
+
+	while (n && memchr(prefixes, p[n - 1], sizeof(prefixes) - 1))
+		n--;
+	return !n;
+}
+
+/* What has been remembered of the like must be what decoding says: so it is done when no more bytes
+ * than the instruction's are given. */
+static bool is_remembered(struct wdx_accesses *acc, const struct wdx_access *a, const uint8_t *p,
+			  uint32_t at)
+{
+	struct wdx_access b = wdx_target_mem_access(acc, p, a->size, at);
+
+	if (is_prefixes(p, a->size)) /* LLVM looks at what follows */
+		return true;
+	return a->size == b.size && a->ok == b.ok && a->leaves == b.leaves && a->call == b.call &&
+	       a->falls == b.falls && a->indirect == b.indirect && a->load == b.load &&
+	       a->store == b.store && a->writes_memory == b.writes_memory &&
+	       a->indexed == b.indexed && a->kind == b.kind && a->op == b.op &&
+	       a->target == b.target && a->base == b.base && a->src == b.src &&
+	       a->disp == b.disp && a->imm == b.imm && a->width == b.width &&
+	       a->result == b.result && !memcmp(a->writes, b.writes, sizeof(b.writes)) &&
+	       !memcmp(a->reads, b.reads, sizeof(b.reads));
+}
+
 static void sweep(struct wdx_accesses *acc, const uint8_t *p, size_t n, struct tally *t)
 {
 	struct wdx_access a;
@@ -425,7 +453,8 @@ static void sweep(struct wdx_accesses *acc, const uint8_t *p, size_t n, struct t
 		t->n++;
 		t->ok += a.ok;
 		t->opaque += !~a.writes[0];
-		if (is_consistent(&a, n - at))
+		if (is_consistent(&a, n - at) &&
+		    (!a.ok || is_remembered(acc, &a, p + at, (uint32_t)at)))
 			continue;
 		if (!t->bad++)
 			t->first_bad = (uint32_t)at;
