@@ -111,6 +111,7 @@ static int transform(struct command *c)
 		.compress = c->opt.compress,
 		.emit_map = c->opt.emit_map != NULL,
 		.strict = c->opt.strict,
+		.trust_map = c->opt.trust_map,
 		.trace = c->trace,
 		.warn = on_warning,
 		.progress = progress_update,

@@ -32,6 +32,8 @@ static const char help[] =
 	"\n"
 	"Checks and reports:\n"
 	"      --strict                make it an error when anything is lost\n"
+	"      --trust-map             take the map's places of variables as they are: do\n"
+	"                                not check them against the code, nor find more\n"
 	"      --stats[=table|json]    print what was translated, what was lost, and why\n"
 	"      --trace=FILE            write every step (\"-\": standard output)\n"
 	"      --color=auto|always|never\n"
@@ -52,6 +54,7 @@ enum { /* options without a letter */
        OPT_DWARF_VERSION,
        OPT_COMPRESS,
        OPT_STRICT,
+       OPT_TRUST_MAP,
        OPT_STATS,
        OPT_TRACE,
        OPT_COLOR,
@@ -66,6 +69,7 @@ static const struct option long_options[] = {
 	{"dwarf-version", required_argument, NULL, OPT_DWARF_VERSION},
 	{"compress-debug-sections", optional_argument, NULL, OPT_COMPRESS},
 	{"strict", no_argument, NULL, OPT_STRICT},
+	{"trust-map", no_argument, NULL, OPT_TRUST_MAP},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"color", required_argument, NULL, OPT_COLOR},
@@ -215,6 +219,9 @@ static enum parsed one_option(struct options *o, int opt, const char *value)
 		return PARSED_RUN;
 	case OPT_STRICT:
 		o->strict = true;
+		return PARSED_RUN;
+	case OPT_TRUST_MAP:
+		o->trust_map = true;
 		return PARSED_RUN;
 	case 'v':
 		o->verbosity = VERBOSE;

@@ -183,6 +183,11 @@ run -q good.wasm good.json -o x.debug --stats=json
 ok "--stats=json is JSON" "$PYTHON" -c 'import json, sys
 s = json.load(open("out.txt"))
 assert s["functions"] == 2 and all(set(l) == {"name", "count", "benign", "text"} for l in s["losses"])'
+like "the map is checked against its code" "$out" '"claims_checked": true'
+run -q good.wasm good.json -o x.debug --stats=json --trust-map
+is "--trust-map: status" "$status" 0
+like "--trust-map: no code is followed" "$out" '"functions_checked": 0'
+like "--trust-map: and the statistics say so" "$out" '"claims_checked": false'
 ok "--stats to a full disk fails" \
 	sh -c '"$0" -q good.wasm good.json -o x.debug --stats >/dev/full 2>/dev/null; [ $? = 3 ]' "$TOOL"
 run -q good.wasm good.json -o x.debug --trace x.trace
