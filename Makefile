@@ -7,6 +7,7 @@
 # make check-differential SEEDS=1..60 N=1000    debuggers beside a host build, those seeds
 # make fuzz-stepper TIME=600                    fresh programs in the stepper, seconds
 # make nightly HOURS=8                          both, fresh seeds; goes on with its log
+# make availability       what of variables is shown: map, side-car, engine's own DWARF (MODULES=)
 # make demo, make bench   what tests/demo.sh and tests/bench.sh say of themselves
 # make install            DESTDIR=, prefix=; uninstall takes the same
 # make dist               build/wasm-dwarf-xform-VERSION.tar.gz of the last commit
@@ -19,7 +20,7 @@
 
 all:
 .PHONY: all check check-all check-unit check-debuggers check-differential fuzz-stepper nightly \
-	differential demo bench install uninstall dist format lint clean \
+	availability differential demo bench install uninstall dist format lint clean \
 	distclean FORCE
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -195,6 +196,9 @@ fuzz-stepper: all differential
 
 nightly: all differential
 	@$(TEST_ENV) tests/differential/nightly $(HOURS)
+
+availability: all differential
+	@$(TEST_ENV) tests/differential/availability $(MODULES)
 
 demo bench: all
 	@$(TEST_ENV) bash tests/$@.sh

@@ -203,6 +203,9 @@ const struct wdx_wasm_func *world_body(const struct world *w, uint32_t index);
 /* Whether the map puts most of a native range into a wasm range. */
 bool world_agrees(const struct world *w, const struct node *in, const struct node *out);
 
+/* stepper_reloc.c: in an object file, applies the relocations of debug sections. */
+void relocate_all(const char *path, uint8_t *data, size_t size);
+
 /* ---- stepper_match.c ------------------------------------------------------------------------- */
 
 struct match_count {

@@ -18,7 +18,7 @@ void fail(const char *fmt, ...)
 	va_list ap;
 
 	fflush(stdout);
-	fputs("stepper: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -147,6 +147,7 @@ static void load_out(struct world *w)
 	GElf_Shdr h;
 
 	s->name = "side-car";
+	relocate_all(w->sidecar_path, data, size);
 	s->elf = elf_memory((char *)data, size);
 	if (!s->elf || elf_getshdrstrndx(s->elf, &names))
 		fail("%s: %s", w->sidecar_path, elf_errmsg(-1));

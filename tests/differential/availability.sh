@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# How much the side-cars of some modules show does not fall (tests/differential/availability), and
+# --stats, which the tool counts itself, says the same of them.
+
+. "$(dirname "$0")/../lib.sh"
+need_tool
+need_engine "$ENGINE"
+AVAILABILITY=${AVAILABILITY:-${DIFFERENTIAL:-build/differential}/availability}
+[ -x "$AVAILABILITY" ] || skip_all "no $AVAILABILITY (make differential)"
+export AVAILABILITY
+
+# What is to be had at least, in percent of what the module's DWARF has: bytes behind prologues, and
+# pairs of a variable and a stop.  Some one below what was measured; raise it when more is there.
+floors()
+{
+	cat <<-'END'
+		calc-O0-dw4   0   93.8  95.4
+		calc-O0-dw4   2   85.5  88.0
+		calc-O2-dw5   0   92.2  93.1
+		calc-O2-dw5   2   84.9  85.4
+		types-O0-dw5  0   94.0  95.3
+		types-O0-dw5  2   85.8  87.1
+		types-O2-dw4  0   93.9  95.2
+		types-O2-dw4  2   86.0  87.1
+	END
+}
+
+# at_least WHAT NUMBERS FIELD FLOOR: FIELD is body or pairs of the line "ours"
+at_least()
+{
+	local got
+
+	got=$(awk -v field="$3" '$3 == "ours" {
+		for (i = 4; i < NF; i++)
+			if ($i == field && $(i + 2))
+				printf "%.1f", 100 * $(i + 3) / $(i + 2)
+	}' <<<"$2")
+	ok "$1: ${got:-none} %, at least $4 %" awk "BEGIN { exit !(${got:-0} >= $4) }"
+}
+
+# agrees WHAT NUMBERS MODULE OPT: the tool's own count of bytes with a location, constants apart
+agrees()
+{
+	sidecar "$ENGINE" "$3" "$4" "$TMP/image" --stats=json >"$TMP/stats.json"
+	ok "$1: --stats agrees" "$PYTHON" - "$TMP/stats.json" "$2" <<-'END'
+		import json, sys
+		words = next(l for l in sys.argv[2].splitlines() if l.split()[2] == "ours").split()
+		had = int(words[words.index("all") + 3]) - int(words[words.index("constant") + 1])
+		counted = json.load(open(sys.argv[1]))["covered_bytes"]
+		print("measured", had, "counted", counted)
+		sys.exit(abs(had - counted) > 0.005 * counted)
+	END
+}
+
+while read -r name opt bytes pairs; do
+	module=$STORE/data/$name.wasm
+	[ -f "$module" ] || skip_all "no test modules (tests/setup)"
+	numbers=$(OPTS=$opt tests/differential/availability --raw "$module")
+	what="$name, engine -O$opt"
+	at_least "$what, bytes" "$numbers" body "$bytes"
+	at_least "$what, at stops" "$numbers" pairs "$pairs"
+	agrees "$what" "$numbers" "$module" "$opt"
+done < <(floors)
+done_testing
