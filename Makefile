@@ -229,12 +229,15 @@ install: all
 	$(INSTALL) -m 644 $(B)/libwdx.pc '$(DESTDIR)$(pkgconfigdir)'
 	$(foreach s,1 3 5,$(if $(call man_of,$(s)),$(INSTALL) -d '$(DESTDIR)$(mandir)/man$(s)' && \
 		$(INSTALL) -m 644 $(call man_of,$(s)) '$(DESTDIR)$(mandir)/man$(s)' &&)) :
+	$(INSTALL) -d '$(DESTDIR)$(datarootdir)/wasm-dwarf-xform'
+	$(INSTALL) -m 644 man/wasm-jit-map.schema.json '$(DESTDIR)$(datarootdir)/wasm-dwarf-xform'
 
 uninstall:
 	rm -f '$(DESTDIR)$(bindir)/wasm-dwarf-xform' \
 		$(foreach h,$(HEADERS),'$(DESTDIR)$(includedir)/$(notdir $(h))') \
 		$(foreach f,libwdx.a libwdx.so $(SONAME) $(LIBFILE),'$(DESTDIR)$(libdir)/$(f)') \
 		'$(DESTDIR)$(pkgconfigdir)/libwdx.pc' \
+		'$(DESTDIR)$(datarootdir)/wasm-dwarf-xform/wasm-jit-map.schema.json' \
 		$(foreach m,$(MANUALS),'$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))')
 
 DIST = wasm-dwarf-xform-$(VERSION)

@@ -216,13 +216,30 @@ debug_sessions()
 		have "$1" || have "$1-19" || skip_all "no $1"
 		;;
 	esac
-	for variant in ${VARIANTS:-O0-dw4 O0-dw5 O2-dw4 O2-dw5}; do
+	VARIANTS=${VARIANTS:-O0-dw4 O0-dw5 O2-dw4 O2-dw5}
+	for variant in $VARIANTS; do
 		[ -f "$STORE/data/$2-$variant.wasm" ] || skip_all "no test modules (tests/setup)"
+	done
+	for variant in $VARIANTS; do
 		for opt in ${OPTS:-0 2}; do
 			absorb < <(tests/debugger/session "$1" "$2" "$variant" "$opt" "$TMP")
 		done
 	done
 	done_testing
+}
+
+# verifies WHAT FILE: llvm-dwarfdump, readelf and eu-elflint accept it, without a warning.
+verifies()
+{
+	local out
+
+	out=$(timeout 60 "$DWARFDUMP" --verify "$2" 2>&1)
+	like "$1: llvm-dwarfdump verifies" "$out" 'No errors'
+	unlike "$1: no warning of llvm-dwarfdump" "$out" 'warning'
+	is "$1: readelf has nothing to say" "$(readelf -aW "$2" 2>&1 >/dev/null)" ''
+	# lldb reads live memory only from a .text that is writable: the one exception
+	out=$(eu-elflint --gnu-ld -d "$2" | grep -v -e "'.text'" -e '^No errors$')
+	is "$1: eu-elflint" "$out" ''
 }
 
 # sidecar ENGINE MODULE.wasm ENGINE-OPT BASE [TOOL-OPTION...]: makes BASE.cwasm and BASE.debug.

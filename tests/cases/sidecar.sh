@@ -5,20 +5,6 @@
 need_tool
 [ -f "$STORE/data/calc-O0-dw4.wasm" ] || skip_all 'no test modules (tests/setup)'
 
-# verifies WHAT FILE: llvm-dwarfdump, readelf and eu-elflint accept it, without a warning.
-verifies()
-{
-	local out
-
-	out=$(timeout 60 "$DWARFDUMP" --verify "$2" 2>&1)
-	like "$1: llvm-dwarfdump verifies" "$out" 'No errors'
-	unlike "$1: no warning of llvm-dwarfdump" "$out" 'warning'
-	is "$1: readelf has nothing to say" "$(readelf -aW "$2" 2>&1 >/dev/null)" ''
-	# lldb reads live memory only from a .text that is writable: the one exception
-	out=$(eu-elflint --gnu-ld -d "$2" | grep -v -e "'.text'" -e '^No errors$')
-	is "$1: eu-elflint" "$out" ''
-}
-
 one_image()
 {
 	local version=$1 module=$2 opt=$3 what="$1 $2 opt$3" wasm=$STORE/data/$2.wasm base=$TMP/x

@@ -24,7 +24,7 @@ step()
 	diag "$(cut -c 1-500 "$TMP/.step")"
 }
 
-for name in calc types; do
+for name in calc types wide; do
 	for variant in ${VARIANTS:-O0-dw4 O0-dw5 O2-dw4 O2-dw5}; do
 		module=$STORE/data/$name-$variant.wasm
 		[ -f "$module" ] || skip_all "no test modules (tests/setup)"
