@@ -62,6 +62,8 @@ def expression(place):
         return "(unsigned)$%s" % place["reg"]
     if isinstance(place.get("cfa"), int):
         return "*(unsigned *)($rbp + %d)" % (place["cfa"] + 16)
+    if "const" in place:
+        return "(unsigned)%d" % (int(str(place["const"]), 0) & 0xffffffff)
     return None
 
 
@@ -79,6 +81,8 @@ def used(sidecar, function, address, place):
 def names(text, place):
     if "reg" in place:
         return re.search(r"DW_OP_b?reg\w* %s\b" % str(place["reg"]).upper(), text) is not None
+    if "const" in place:
+        return re.search(r"DW_OP_(const\w+|lit)\s*0x%x\b" % int(str(place["const"]), 0), text) is not None
     at = place.get("cfa")
     return "call_frame_cfa" in text and isinstance(at, int) and \
         re.search(r"(?:consts|const\w+|plus_uconst|lit\w*) [+-]?(0x%x|%d)\b" % (abs(at), abs(at)),
