@@ -50,4 +50,7 @@ target()
 
 target riscv64-unknown-linux-gnu s2 sp ra 0 RISC-V little 18
 target s390x-unknown-linux-gnu r7d r15d r14d 160 IBM big 7
+target powerpc64le-unknown-linux-gnu x14 x1 lr8 32 PowerPC64 little 14
+target arm-unknown-linux-gnueabi r4 sp lr 0 ARM little 4 # 32 bits, little-endian
+target mips-unknown-linux-gnu s0 sp ra 0 MIPS big 16     # 32 bits, big-endian
 done_testing
