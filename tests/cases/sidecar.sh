@@ -44,6 +44,41 @@ for how in zlib zstd; do
 	like "$how: sections are compressed" "$(readelf -SW "$TMP/$how")" '\.debug_info .* C '
 done
 
+# Functions without DWARF, by the module's name section.
+dump=$("$DWARFDUMP" -n _start.command_export "$TMP/x.debug")
+like 'a function without DWARF has an entry' "$dump" 'DW_AT_low_pc'
+like 'marked artificial' "$dump" 'DW_AT_artificial.*true'
+like 'and a symbol' "$(readelf -sW "$TMP/x.debug")" 'FUNC .*::_start\.command_export$'
+code=$(readelf -sW "$TMP/x.debug" | awk '$4 == "FUNC" && !$3 { n++ } END { print n + 0 }')
+is 'every symbol of code has a size' "$code" 0
+
+# Debuggers take it without a warning.
+cat >"$TMP/gdb" <<END
+set confirm off
+add-symbol-file $TMP/x.debug -s .text 0x40000000 -s .wasm.memory 0x50000000
+info line fib
+info address table
+info scope scalars
+END
+cat >"$TMP/lldb" <<END
+target create $HOST
+target modules add $TMP/x.debug
+target modules load --file $TMP/x.debug .text 0x40000000 .wasm.memory 0x50000000
+image lookup -v -n fib
+image dump line-table calc.c
+target variable table
+END
+for run in "gdb -batch -nx -x $TMP/gdb" "lldb-19 -b --no-lldbinit -s $TMP/lldb"; do
+	debugger=${run%% *}
+	if ! have "$debugger"; then
+		skip "$debugger takes it" "no $debugger"
+		continue
+	fi
+	out=$($run 2>&1)
+	like "$debugger takes it" "$out" 'fib.*calc\.c|calc\.c.*fib'
+	unlike "$debugger: without a warning" "$out" '[Ww]arning|[Ee]rror'
+done
+
 # Another module's image.
 ok 'strip another' wasm_strip "$STORE/data/types-O0-dw4.wasm" "$TMP/y.strip.wasm"
 ok 'compile it' engine_compile "$ENGINE" "$TMP/y.strip.wasm" "$TMP/y.cwasm" 2
