@@ -148,7 +148,7 @@ static struct wdx_error *translate(struct run *r)
 				       .progress_arg = c->progress_arg};
 	struct wdx_error *err = wdx_xlat_init(&r->xlat, &r->wasm, &r->map, r->target);
 
-	if (!err && !c->trust_map)
+	if (!err && !c->trust_map && !r->map.instrumented)
 		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, &r->flow);
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);

@@ -113,7 +113,7 @@ static void judge_locals(struct wdx_cwasm *c)
 
 	wdx_vec_each (f, &c->wasm->funcs)
 		n += f->nlocals != 0;
-	c->map->has_locals = !n || (c->described && c->described >= n / 2);
+	c->map->has_locals = !n || c->map->instrumented || (c->described && c->described >= n / 2);
 	if (!c->map->has_locals)
 		c->map->hint =
 			"compile the module with its debug sections stripped "
@@ -142,6 +142,8 @@ static struct wdx_error *read_all(struct wdx_cwasm *c, struct wdx_target **targe
 	if (!err)
 		err = wdx_cwasm_drop_shared(c);
 	if (!err)
+		err = wdx_cwasm_frames(c);
+	if (!err)
 		err = read_calls(c);
 	if (!err)
 		err = wdx_cwasm_cells(c);
@@ -161,6 +163,7 @@ struct wdx_error *wdx_map_read_cwasm(struct wdx_map *map, struct wdx_target **ta
 	*target = NULL;
 	err = read_all(&c, target);
 	wdx_vec_free(&c.sections);
+	wdx_vec_free(&c.holders);
 	if (!err)
 		return NULL;
 	wdx_map_deinit(map);

@@ -21,6 +21,11 @@ struct wdx_cwasm_section {
 	size_t size;
 };
 
+struct wdx_cwasm_holders { /* from `at` on: bit n: register n holds the context pointer */
+	uint32_t at;
+	uint64_t regs;
+};
+
 struct wdx_cwasm {
 	struct wdx_map *map;
 	const struct wdx_wasm *wasm;
@@ -36,6 +41,9 @@ struct wdx_cwasm {
 	uint32_t described; /* functions the engine described */
 	bool has_memory;    /* VMContext has a `memory` member: memory 0's base is there */
 	uint64_t memory;    /* its offset */
+
+	/* from the frame tables (cwasm_slots.c) for cwasm_cells.c */
+	WDX_VEC(struct wdx_cwasm_holders) holders; /* sorted */
 };
 
 /* cwasm_elf.c.  Reads headers; sections are slices of the image. */
@@ -86,6 +94,38 @@ struct wdx_error *wdx_cwasm_place(const struct wdx_cwasm *c, const uint8_t *expr
 
 /* cwasm_cells.c.  Memories and globals, learnt from the code. */
 struct wdx_error *wdx_cwasm_cells(struct wdx_cwasm *c);
+
+/* cwasm_frames.c.  The frame tables of guest debugging, where an image has them. */
+struct wdx_cwasm_slots { /* a function's slot in its frame: locals, then the operand stack */
+	uint32_t func;	 /* defined function */
+	uint32_t to_fp;	 /* the frame pointer is so far above the slot */
+	uint32_t stack;	 /* offset of the operand stack's bottom */
+	uint32_t nlocals, nshapes;
+	const uint8_t *locals;	       /* words: offset of each local */
+	const uint8_t *parents, *tops; /* words, of each shape: its parent, its top's offset */
+	const uint8_t *local_types, *top_types; /* the engine's numbers of types */
+};
+struct wdx_cwasm_patch { /* where a breakpoint goes, before each wasm instruction */
+	uint32_t lo, hi; /* native */
+	uint32_t wasm;	 /* codepos */
+	uint32_t desc;	 /* whose slot */
+	uint32_t shape;	 /* of the operand stack; UINT32_MAX: empty */
+	bool inlined;	 /* in code of another function: only lo and hi count */
+};
+struct wdx_cwasm_frames {
+	uint32_t ndescs, npoints, nwords;
+	const uint8_t *points, *offsets, *frames; /* words */
+	WDX_VEC(struct wdx_cwasm_slots) slots;
+	WDX_VEC(struct wdx_cwasm_patch) patches; /* sorted, disjoint */
+};
+struct wdx_error *wdx_cwasm_frames(struct wdx_cwasm *c);
+uint32_t wdx_cwasm_word(const uint8_t *words, size_t i);
+unsigned wdx_cwasm_slot_size(uint8_t type);
+bool wdx_cwasm_slot_shown(uint8_t type); /* no reference */
+
+/* cwasm_slots.c.  Where what the tables say is true; replaces what the map has of locals, operand
+ * stack and context, and the positions where the tables know better. */
+struct wdx_error *wdx_cwasm_take_slots(struct wdx_cwasm *c, const struct wdx_cwasm_frames *f);
 
 /* cwasm_shared.c.  Drops the claims of several locals to one place at once; counted as faults. */
 struct wdx_error *wdx_cwasm_drop_shared(struct wdx_cwasm *c);

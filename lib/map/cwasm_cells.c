@@ -143,15 +143,33 @@ static struct subject subject_at(const struct learning *l, uint32_t pos)
 /* --- Native instructions -----------------------------------------------------------------------
  */
 
+/* The same as told by code that was followed (cwasm_slots.c). */
+static bool is_holder(const struct wdx_cwasm *c, int reg, uint32_t at)
+{
+	size_t lo = 0, hi = c->holders.len, mid;
+
+	while (lo < hi) { /* the first behind at */
+		mid = lo + (hi - lo) / 2;
+		if (c->holders.data[mid].at <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && reg < NREGS && c->holders.data[lo - 1].regs >> reg & 1;
+}
+
 /* Whether reg holds the context pointer for the instruction at [at, end).  Ranges of older versions
  * begin one byte late. */
 static bool is_context(const struct learning *l, int reg, uint32_t at, uint32_t end)
 {
 	const struct wdx_map *m = l->c->map;
-	uint32_t lo = 0, hi = l->context->n, mid;
+	uint32_t lo = 0, hi, mid;
 	const struct wdx_map_range *r;
 	const struct wdx_place *p;
 
+	if (m->instrumented)
+		return is_holder(l->c, reg, at);
+	hi = l->context->n;
 	while (lo < hi) { /* the first range that ends behind at */
 		mid = lo + (hi - lo) / 2;
 		if (m->ranges.data[l->context->first + mid].hi <= at)

@@ -386,6 +386,8 @@ static void head(struct emit *e, const struct wdx_wasm *wasm)
 	if (m->hint)
 		string(e, "hint", m->hint);
 	putf(e, "  \"has_locals\": %s,\n", m->has_locals ? "true" : "false");
+	if (m->instrumented)
+		putf(e, "  \"instrumented\": true,\n");
 	if (m->faults) {
 		put(e, "  \"faults\": ");
 		number(e, m->faults);

@@ -844,6 +844,12 @@ static bool set_has_locals(struct parse *p, const struct value *v)
 	return true;
 }
 
+static bool set_instrumented(struct parse *p, const struct value *v)
+{
+	p->map->instrumented = v->yes;
+	return true;
+}
+
 /* The first three are read beforehand. */
 static const struct key map_keys[] = {
 	{"format", T_STR, true, .set = NULL},
@@ -852,6 +858,7 @@ static const struct key map_keys[] = {
 	{"producer", T_STR, .set = set_string, .to = MAP_AT(producer)},
 	{"hint", T_STR, .set = set_string, .to = MAP_AT(hint)},
 	{"has_locals", T_BOOL, .set = set_has_locals},
+	{"instrumented", T_BOOL, .set = set_instrumented},
 	{"faults", T_INT, .set = set_u64, .to = MAP_AT(faults)},
 	{"module", T_OBJ, true, .object = &module_shape},
 	{"offsets", T_STR, true, .set = set_offsets},
