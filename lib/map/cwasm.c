@@ -121,6 +121,17 @@ static void judge_locals(struct wdx_cwasm *c)
 			"the code is the same, and the image then tells where locals are";
 }
 
+/* Where there are frame tables the DWARF has nothing to add. */
+static struct wdx_error *read_places(struct wdx_cwasm *c)
+{
+	struct wdx_error *err = wdx_cwasm_frames(c);
+
+	if (err || c->map->instrumented)
+		return err;
+	err = wdx_cwasm_vars(c);
+	return err ? err : wdx_cwasm_drop_shared(c);
+}
+
 static struct wdx_error *read_all(struct wdx_cwasm *c, struct wdx_target **target)
 {
 	struct wdx_error *err;
@@ -138,11 +149,7 @@ static struct wdx_error *read_all(struct wdx_cwasm *c, struct wdx_target **targe
 	if (!err)
 		err = wdx_cwasm_rows(c);
 	if (!err)
-		err = wdx_cwasm_vars(c);
-	if (!err)
-		err = wdx_cwasm_drop_shared(c);
-	if (!err)
-		err = wdx_cwasm_frames(c);
+		err = read_places(c);
 	if (!err)
 		err = read_calls(c);
 	if (!err)

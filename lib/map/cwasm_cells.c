@@ -242,7 +242,8 @@ static void judge_memory(struct learning *l, const struct subject *s, const stru
 	const struct wdx_wasm_memory *mem = &l->c->wasm->memories.data[s->index];
 	const struct pointer *p = pointer_of(l, s, a);
 
-	if (!p)
+	/* A sum is no access: of the length, for a bounds check. */
+	if (!p || a->kind == WDX_DO_ADDR)
 		return;
 	/* Behind the pointer the base comes first; the length is not followed as an address. */
 	if (is_indirect(mem) && (a->indexed || a->disp || !a->load || a->width != POINTER))

@@ -5,6 +5,7 @@
  * host_ready(), and runs the module.  Debuggers stop in host_ready() to load a side-car.
  * The prototypes below hold for the C API of Wasmtime 24 to 50.
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -54,7 +55,7 @@ typedef void *(*host_func)(void *env, void *caller, union raw *values, size_t n)
 	X(void, wasmtime_config_cranelift_opt_level_set, (void *, uint8_t))                        \
 	X(void *, wasm_engine_new_with_config, (void *))                                           \
 	X(void *, wasmtime_module_new, (void *, const char *, size_t, void **))                    \
-	X(void *, wasmtime_module_deserialize_file, (void *, const char *, void **))               \
+	X(void *, wasmtime_module_deserialize, (void *, const char *, size_t, void **))            \
 	X(void *, wasmtime_module_serialize, (void *, struct bytes *))                             \
 	X(void, wasmtime_module_image_range, (void *, void **, void **))                           \
 	X(void *, wasmtime_store_new, (void *, void *, void (*)(void *)))                          \
@@ -89,6 +90,9 @@ typedef void *(*host_func)(void *env, void *caller, union raw *values, size_t n)
 	X(bool, wasmtime_error_exit_status, (void *, int *))                                       \
 	X(void, wasm_trap_message, (void *, struct bytes *))
 
+/* Only for instrumented images, which younger engines make. */
+static void (*wasmtime_config_signals_based_traps_set)(void *, bool);
+
 #define DECLARE(result, name, params) static result(*name) params;
 API(DECLARE)
 
@@ -98,6 +102,8 @@ struct options {
 	bool debug_info, run, hash, fixed;
 	char **args;
 	int nargs;
+	struct bytes bytes; /* of the image */
+	bool guest_debug;   /* it is instrumented */
 };
 
 /* Read by debuggers, which may find arguments of host_ready() harder to get. */
@@ -147,6 +153,8 @@ static void open_engine(const char *path)
 	if (!name)                                                                                 \
 		fail(path, "no " #name);
 	API(FIND)
+	*(void **)&wasmtime_config_signals_based_traps_set =
+		dlsym(lib, "wasmtime_config_signals_based_traps_set");
 }
 
 static struct bytes read_file(const char *path)
@@ -163,6 +171,22 @@ static struct bytes read_file(const char *path)
 		fail(path, "cannot be read");
 	fclose(f);
 	return b;
+}
+
+/* Code instrumented for guest debugging runs like any other as long as nobody sets breakpoints. But
+ * the C API cannot ask for such images, and the engine loads only what has the options that it has
+ * itself.  So the option, a byte behind three numbers that are always the same, is cleared. */
+static bool clear_guest_debug(struct bytes *image)
+{
+	static const uint8_t before[] = {0x80, 0x80, 0x80, 0x80, 0x10, 0x80, 0x80,
+					 0x80, 0x10, 0x80, 0x80, 0x80, 0x80, 0x08};
+	char *p = memmem(image->data, image->size < 0x1000 ? image->size : 0x1000, before,
+			 sizeof(before));
+
+	if (!p || p[sizeof(before) + 1] != 1)
+		return false;
+	p[sizeof(before) + 1] = 0;
+	return true;
 }
 
 static void save_image(void *module, const char *path)
@@ -183,7 +207,9 @@ static void *load_module(void *engine, const struct options *o)
 	struct bytes wasm;
 
 	if (o->image) {
-		check(o->image, wasmtime_module_deserialize_file(engine, o->image, &module), NULL);
+		check(o->image,
+		      wasmtime_module_deserialize(engine, o->bytes.data, o->bytes.size, &module),
+		      NULL);
 		return module;
 	}
 	wasm = read_file(o->compile);
@@ -512,6 +538,8 @@ static void *new_engine(const struct options *o)
 	void *config = wasm_config_new();
 
 	wasmtime_config_debug_info_set(config, o->debug_info);
+	if (o->guest_debug)
+		wasmtime_config_signals_based_traps_set(config, false);
 	if (o->opt >= 0)
 		wasmtime_config_cranelift_opt_level_set(config, (uint8_t)o->opt);
 	return wasm_engine_new_with_config(config);
@@ -543,6 +571,12 @@ int main(int argc, char **argv)
 
 	parse(&o, argc, argv);
 	open_engine(o.lib);
+	if (o.image) {
+		o.bytes = read_file(o.image);
+		o.guest_debug = clear_guest_debug(&o.bytes);
+		if (o.guest_debug && !wasmtime_config_signals_based_traps_set)
+			fail(o.image, "the engine is too old for instrumented images");
+	}
 	engine = new_engine(&o);
 	module = load_module(engine, &o);
 	if (o.save)
