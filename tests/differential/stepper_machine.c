@@ -169,12 +169,13 @@ const struct machine native_machine = {
 	.relocate = native_relocate,
 };
 
+/* Behind a slot of instrumented code is the next one, not an upper half. */
 static void poison_place(const struct world *w, const struct wdx_place *p, struct poison *to)
 {
 	if (p->kind == WDX_PLACE_REG && p->reg < 64)
 		to->regs |= UINT64_C(1) << p->reg;
-	else if (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CFA && p->n == 1 &&
-		 to->nslots < sizeof(to->slots) / sizeof(to->slots[0]))
+	else if (!w->map.instrumented && p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CFA &&
+		 p->n == 1 && to->nslots < sizeof(to->slots) / sizeof(to->slots[0]))
 		to->slots[to->nslots++] = w->map.offsets.data[p->first];
 }
 
