@@ -786,19 +786,6 @@ static void put_pair(struct slots *x, uint32_t first, uint32_t native, uint32_t 
 	x->nomem |= !last;
 }
 
-/* The address map's own, from lo to hi. */
-static void put_mapped(struct slots *x, uint32_t first, uint32_t lo, uint32_t hi, uint32_t *next)
-{
-	const struct wdx_map_pair *p = x->c->map->pairs.data + x->part->first;
-
-	while (*next < x->part->n && p[*next].native <= lo)
-		++*next;
-	if (lo < hi)
-		put_pair(x, first, lo, *next ? p[*next - 1].wasm : NONE);
-	for (; *next < x->part->n && p[*next].native < hi; ++*next)
-		put_pair(x, first, p[*next].native, p[*next].wasm);
-}
-
 static uint32_t position(const struct slots *x, const struct state *s)
 {
 	uint32_t pos = x->f->patches.data[s->patch].wasm;
@@ -806,23 +793,49 @@ static uint32_t position(const struct slots *x, const struct state *s)
 	return s->stage == DONE ? op_at(x, pos).next : pos;
 }
 
-/* Positions by the patches where they are known, by the address map elsewhere. */
-static void put_pairs(struct slots *x, struct wdx_map_part *part, bool followed)
+/* Code that is no function of the module's keeps what the address map says of it. */
+static void keep_pairs(struct slots *x, const struct wdx_map_part *part)
 {
-	uint32_t first = (uint32_t)x->pairs.len, at = part->lo, next = 0;
-	const struct insn *i;
+	const struct wdx_map_pair *p = x->c->map->pairs.data + part->first;
 
-	x->part = part;
-	for (i = x->insns.data; followed && i < x->insns.data + x->insns.len; i++) {
-		if (i->in.level != KNOWN)
-			continue;
-		put_mapped(x, first, at, i->at, &next);
-		put_pair(x, first, i->at, position(x, &i->in));
-		at = i->at + i->a.size;
+	for (uint32_t i = 0; i < part->n && !x->nomem; i++) {
+		struct wdx_map_pair *to = wdx_vec_push(&x->pairs);
+
+		if (to)
+			*to = p[i];
+		x->nomem |= !to;
 	}
-	put_mapped(x, first, at, part->hi, &next);
-	part->first = first;
-	part->n = (uint32_t)x->pairs.len - first;
+}
+
+/* Elsewhere only what is certain is a position: the address map gives those of moved code, too. */
+static void put_positions(struct slots *x, uint32_t first)
+{
+	const struct insn *i;
+	uint32_t end = 0;
+
+	wdx_vec_each (i, &x->insns) {
+		if (end && end != i->at)
+			put_pair(x, first, end, NONE);
+		put_pair(x, first, i->at, i->in.level == KNOWN ? position(x, &i->in) : NONE);
+		end = i->at + i->a.size;
+	}
+	if (end && end < x->part->hi)
+		put_pair(x, first, end, NONE);
+}
+
+/* In code that could not be followed, only at the patches. */
+static void put_patches(struct slots *x, uint32_t first)
+{
+	put_pair(x, first, x->part->lo, NONE);
+	for (uint32_t k = x->first; k < x->end; k++) {
+		const struct wdx_cwasm_patch *p = &x->f->patches.data[k];
+
+		if (p->inlined)
+			continue;
+		put_pair(x, first, p->lo, p->wasm);
+		if (p->hi < x->part->hi)
+			put_pair(x, first, p->hi, NONE);
+	}
 }
 
 static struct wdx_map_entity *put_entity(struct slots *x, uint32_t kind, uint32_t index)
@@ -1033,19 +1046,22 @@ static bool analyse(struct slots *x, const struct wdx_map_part *part)
 static void take_function(struct slots *x, struct wdx_map_part *part)
 {
 	struct wdx_map_func *func = &x->c->map->funcs.data[part->func];
-	bool followed = false;
+	uint32_t first = (uint32_t)x->pairs.len;
 
 	func->first_entity = (uint32_t)x->entities.len;
-	if (func->index != WDX_NO_INDEX) {
-		followed = analyse(x, part);
-		x->c->map->faults += !followed;
-	}
-	if (followed) {
+	if (func->index == WDX_NO_INDEX) {
+		keep_pairs(x, part);
+	} else if (analyse(x, part)) {
 		put_entities(x);
 		put_holders(x);
+		put_positions(x, first);
+	} else {
+		x->c->map->faults++;
+		put_patches(x, first);
 	}
 	func->nentities = (uint32_t)x->entities.len - func->first_entity;
-	put_pairs(x, part, followed);
+	part->first = first;
+	part->n = (uint32_t)x->pairs.len - first;
 }
 
 /* --- The whole ---------------------------------------------------------------------------------
