@@ -9,7 +9,7 @@ cd "$TOP" || exit 3
 
 TOOL=${WDX:-${BUILD:-build}/wasm-dwarf-xform}
 STORE=build # what tests/setup made: engines, modules, the host; the same for every build
-HOST=$STORE/host
+HOST=${HOST:-$STORE/host}
 ENGINE=${ENGINE:-50.0.1} # the engine most tests use
 ENGINES=${ENGINES:-24.0.0 36.0.0 48.0.0 50.0.1}
 CROSS_ROOT=${CROSS_ROOT:-/usr/aarch64-linux-gnu}
@@ -197,6 +197,45 @@ xform()
 marker()
 {
 	grep -n "BREAK: $2 \*/" "$1" | cut -d: -f1
+}
+
+# guest IMAGE BASE [TOOL-OPTION...]: unpacks an image of tests/data/guest-debug, O2-50 say, to
+# BASE.cwasm and makes BASE.debug.
+guest()
+{
+	local image=$1 base=$2
+
+	shift 2
+	gzip -dc "tests/data/guest-debug/guest-$image.cwasm.gz" >"$base.cwasm" &&
+		xform "tests/data/guest-debug/guest-${image%%-*}.wasm" "$base.cwasm" \
+			-o "$base.debug" "$@"
+}
+
+# The engine that loads such an image.
+guest_engine()
+{
+	case $1 in
+	*-48*) echo 48.0.0 ;;
+	*-50) echo 50.0.1 ;;
+	*-50-aarch64) echo 50.0.1-aarch64 ;;
+	esac
+}
+
+# guest_sessions DEBUGGER IMAGE...: tests/debugger/guest.expect on running instrumented code.
+guest_sessions()
+{
+	local debugger=$1 image engine
+
+	need_tool
+	have "$debugger" || have "$debugger-19" || skip_all "no $debugger"
+	shift
+	for image in "$@"; do
+		engine=$(guest_engine "$image")
+		need_engine "$engine"
+		guest "$image" "$TMP/guest-$image-opt1" || exit 3
+		absorb < <(ENGINE=$engine tests/debugger/session "$debugger" guest "$image" 1 "$TMP")
+	done
+	done_testing
 }
 
 # debug_sessions DEBUGGER NAME: tests/debugger/NAME.expect in every mode, then done.

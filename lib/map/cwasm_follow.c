@@ -204,8 +204,9 @@ static bool writes(const struct wdx_access *a, int reg)
 	return a->writes[reg >> 6] >> (reg & 63) & 1;
 }
 
-/* Follows the stack pointer through the prologue. */
-static void move(struct wdx_follow *x, const struct wdx_access *a)
+/* Follows the stack pointer through the prologue, unless there is a loop in it, as for the probes
+ * of a very large frame. */
+static void move(struct wdx_follow *x, const struct wdx_access *a, uint32_t at)
 {
 	if (a->result == x->fp && a->kind == WDX_DO_COPY && a->src == x->sp) {
 		x->dist_known = true;
@@ -222,6 +223,8 @@ static void move(struct wdx_follow *x, const struct wdx_access *a)
 		 a->disp > -(1 << 28) && a->disp < 1 << 28)
 		x->dist -= a->disp;
 	else if (writes(a, x->sp) && !a->call)
+		x->dist_known = false;
+	if (!a->call && a->target <= at)
 		x->dist_known = false;
 }
 
@@ -274,7 +277,7 @@ static void find_frame(struct wdx_follow *x)
 				if (from[r] == from[a->src])
 					x->holders |= UINT64_C(1) << r;
 		}
-		move(x, a);
+		move(x, a, x->insns.data[i].at);
 		copy(a, from);
 	}
 	x->dist_known &= x->filled != NONE;

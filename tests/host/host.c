@@ -175,18 +175,22 @@ static struct bytes read_file(const char *path)
 
 /* Code instrumented for guest debugging runs like any other as long as nobody sets breakpoints. But
  * the C API cannot ask for such images, and the engine loads only what has the options that it has
- * itself.  So the option, a byte behind three numbers that are always the same, is cleared. */
-static bool clear_guest_debug(struct bytes *image)
+ * itself.  So the option is cleared: behind three numbers that are always the same is a byte for
+ * debug_info, and one for this. */
+static void clear_guest_debug(struct options *o)
 {
 	static const uint8_t before[] = {0x80, 0x80, 0x80, 0x80, 0x10, 0x80, 0x80,
 					 0x80, 0x10, 0x80, 0x80, 0x80, 0x80, 0x08};
-	char *p = memmem(image->data, image->size < 0x1000 ? image->size : 0x1000, before,
+	char *p = memmem(o->bytes.data, o->bytes.size < 0x1000 ? o->bytes.size : 0x1000, before,
 			 sizeof(before));
 
 	if (!p || p[sizeof(before) + 1] != 1)
-		return false;
+		return;
+	if (!wasmtime_config_signals_based_traps_set)
+		fail(o->image, "the engine is too old for instrumented images");
 	p[sizeof(before) + 1] = 0;
-	return true;
+	o->debug_info = p[sizeof(before)];
+	o->guest_debug = true;
 }
 
 static void save_image(void *module, const char *path)
@@ -573,9 +577,7 @@ int main(int argc, char **argv)
 	open_engine(o.lib);
 	if (o.image) {
 		o.bytes = read_file(o.image);
-		o.guest_debug = clear_guest_debug(&o.bytes);
-		if (o.guest_debug && !wasmtime_config_signals_based_traps_set)
-			fail(o.image, "the engine is too old for instrumented images");
+		clear_guest_debug(&o);
 	}
 	engine = new_engine(&o);
 	module = load_module(engine, &o);
