@@ -15,7 +15,8 @@
  *
  * The machine code is followed from the function's start along its branches, since traps and slow
  * paths are out of line.  Where ways from different patches come together the position is not
- * known up to the next patch.  Nothing is said of the prologue, which fills the slots, and behind
+ * known up to the next patch, but where the code runs straight into that and stores nothing.
+ * Nothing is said of the prologue, which fills the slots, and behind
  * the first instruction of an epilogue that frees them.  Exceptions come by ways that the code does
  * not show: in functions that catch any, nothing is said between a branch or label and the next
  * patch.
@@ -542,6 +543,37 @@ static void find_states(struct wdx_follow *x)
 	}
 }
 
+/* Whether the instruction leaves slots and memory alone and goes on to the next. */
+static bool is_idle(const struct wdx_access *a)
+{
+	return a->falls && !a->leaves && !a->store && !a->writes_memory && a->kind != WDX_DO_PUSH;
+}
+
+/* What runs straight into a patch, and stores nothing on its way, shows what is shown there: behind
+ * labels, where ways come together, and behind the last store of the prologue. */
+static void settle(struct wdx_follow *x)
+{
+	uint32_t into = NONE, next = NONE; /* the patch, and the instruction behind this one */
+
+	for (size_t k = x->insns.len; k-- > 0;) {
+		struct wdx_follow_insn *i = &x->insns.data[k];
+		uint32_t patch = patch_at(x, i->at);
+		bool lost = i->in.level == WDX_UP ||
+			    (i->in.level == WDX_KNOWN && i->in.stage == WDX_DIRTY);
+
+		if (patch != NONE)
+			into = x->f->patches.data[patch].inlined ? NONE : patch;
+		else if (next != i->at + i->a.size || !is_idle(&i->a))
+			into = NONE;
+		next = i->at;
+		if (patch != NONE || into == NONE || !lost)
+			continue;
+		i->in.level = WDX_KNOWN;
+		i->in.stage = WDX_BEFORE;
+		i->in.patch = into;
+	}
+}
+
 /* --- Functions ---------------------------------------------------------------------------------
  */
 
@@ -608,7 +640,10 @@ bool wdx_follow(struct wdx_follow *x, const struct wdx_map_part *part)
 		return false;
 	find_frame(x);
 	find_states(x);
-	return !x->unknown && !x->nomem;
+	if (x->unknown || x->nomem)
+		return false;
+	settle(x);
+	return true;
 }
 
 struct wdx_error *wdx_follow_init(struct wdx_follow *x, struct wdx_cwasm *c,

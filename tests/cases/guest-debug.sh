@@ -51,9 +51,9 @@ imported()
 
 # Of small functions the prologue is much: it fills the slots.  No wasm instruction is at work there.
 imported O0-50 88
-imported O2-50 91
-imported O2-48 91
-imported O2-50-aarch64 88
+imported O2-50 92
+imported O2-48 92
+imported O2-50-aarch64 89
 
 got=$("$TOOL" tests/data/guest-debug/guest-O0.wasm "$TMP/guest-O2-50.cwasm" -o "$TMP/x" 2>&1)
 is "another module: refused" $? 1
