@@ -65,6 +65,7 @@ done <<'END'
 del m['version']
 m['version'] = 2
 m['perserved'] = []
+m['instrumented'] = 1
 m['offsets'] = 'component'
 m['module']['sha256'] = '00'
 m['code']['file'] = 'x'

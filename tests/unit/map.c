@@ -226,8 +226,9 @@ static bool same_head(const struct wdx_map *a, const struct wdx_map *b)
 	       !a->hint == !b->hint && a->code_size == b->code_size &&
 	       a->code_base == b->code_base && !a->code == !b->code &&
 	       (!a->code || !memcmp(a->code, b->code, a->code_size)) &&
-	       a->has_locals == b->has_locals && a->faults == b->faults &&
-	       a->module.size == b->module.size && !memcmp(a->module.sha256, b->module.sha256, 32);
+	       a->has_locals == b->has_locals && a->instrumented == b->instrumented &&
+	       a->faults == b->faults && a->module.size == b->module.size &&
+	       !memcmp(a->module.sha256, b->module.sha256, 32);
 }
 
 static bool same_statics(const struct wdx_map *a, const struct wdx_map *b)
@@ -356,6 +357,8 @@ struct edit {
 static const struct edit edits[] = {
 	/* good ones */
 	{"'faults': 3", "'faults': '0x3'", NULL},
+	{"'faults': 3", "'instrumented': true", NULL},
+	{"'faults': 3", "'instrumented': 1", "map.json:3:55: $.instrumented: expected a boolean"},
 	{"'rdi'", "'RDI'", NULL},
 	{"{'lo': 48, 'hi': 60, 'pairs': [[48, 14]]}", "{'pairs': [[48, 14]], 'hi': 60, 'lo': 48}",
 	 NULL},
