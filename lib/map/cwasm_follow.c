@@ -92,7 +92,8 @@ static void read_table(struct wdx_follow *x, uint32_t jump, uint32_t at)
 		return;
 	wdx_insn_at(x->c->wasm, (wdx_codepos){pos}, &insn);
 	n = insn.opcode == OP_BR_TABLE ? insn.imm[0] : MAX_TABLE;
-	if (n >= MAX_TABLE || n + 1 > (x->part->hi - at) / 4)
+	if (n >= MAX_TABLE || n + 1 > (x->part->hi - at) / 4 ||
+	    x->edges.len + n + 1 > (x->part->hi - x->part->lo) / 4) /* tables do not overlap */
 		return;
 	x->unknown = false;
 	for (size_t i = 0; i <= n && !x->nomem; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
- * .wasmtime.frames, in images compiled for guest debugging (versions 39 or so on; 48 and 50 agree):
- * little-endian u32, then three pools.
+ * .wasmtime.frames, in images compiled for guest debugging: the same in 48 and 50; 24 and 36 cannot
+ * make such.  Little-endian u32, then three pools.
  *
  *   counts of slot descriptors, program points, breakpoints; sizes of the three pools: the
  *   descriptors in bytes, the frames in words, the patches in bytes
