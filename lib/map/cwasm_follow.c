@@ -88,7 +88,7 @@ static void read_table(struct wdx_follow *x, uint32_t jump, uint32_t at)
 	uint64_t n;
 
 	x->unknown = true;
-	if (pos == NONE)
+	if (pos == NONE || !(x->c->wasm->kinds[pos] & WDX_INSN_START))
 		return;
 	wdx_insn_at(x->c->wasm, (wdx_codepos){pos}, &insn);
 	n = insn.opcode == OP_BR_TABLE ? insn.imm[0] : MAX_TABLE;

@@ -168,6 +168,30 @@ static void test_hostile(void)
 	ok(bad > 100, "600 mutations, %u refused", bad);
 }
 
+/* The address map's positions are used, too: for jump tables. */
+static void test_image(void)
+{
+	size_t at = frames.sh_offset < 0x3000 ? 0 : frames.sh_offset - 0x2000;
+	uint8_t *copy = malloc(image.len);
+	struct wdx_error *err;
+	struct wdx_map m;
+	unsigned bad = 0;
+
+	if (!copy)
+		abort();
+	for (unsigned i = 0; i < 500; i++) {
+		memcpy(copy, image.data, image.len);
+		copy[at + hostile_random() % 0x2000] = (uint8_t)hostile_random();
+		err = import(copy, image.len, &m);
+		bad += err != NULL;
+		if (!err)
+			wdx_map_deinit(&m);
+		wdx_error_destroy(err);
+	}
+	free(copy);
+	ok(bad > 0, "500 with a byte changed before the tables, %u refused", bad);
+}
+
 /* Code that is not what the tables are about must not be believed either, nor crash. */
 static void test_code(void)
 {
@@ -209,6 +233,7 @@ int main(void)
 	test_cut();
 	test_flips();
 	test_hostile();
+	test_image();
 	test_code();
 	wdx_wasm_deinit(&wasm);
 	wdx_buf_deinit(&module);
