@@ -217,22 +217,36 @@ guest_engine()
 	case $1 in
 	*-48*) echo 48.0.0 ;;
 	*-50) echo 50.0.1 ;;
-	*-50-aarch64) echo 50.0.1-aarch64 ;;
+	esac
+}
+
+# need_debugger NAME: skips the file without it; arm: gdb-multiarch, code for aarch64 under qemu.
+need_debugger()
+{
+	case $1 in
+	arm)
+		[ -x "$HOST-aarch64" ] || skip_all "no $HOST-aarch64 (tests/setup)"
+		have qemu-aarch64 gdb-multiarch || skip_all "no qemu-aarch64 or gdb-multiarch"
+		;;
+	*)
+		have "$1" || have "$1-19" || skip_all "no $1"
+		;;
 	esac
 }
 
 # guest_sessions DEBUGGER IMAGE...: tests/debugger/guest.expect on running instrumented code.
 guest_sessions()
 {
-	local debugger=$1 image engine
+	local debugger=$1 arm='' image engine
 
 	need_tool
-	have "$debugger" || have "$debugger-19" || skip_all "no $debugger"
+	need_debugger "$debugger"
+	[ "$debugger" != arm ] || arm=-aarch64
 	shift
 	for image in "$@"; do
 		engine=$(guest_engine "$image")
-		need_engine "$engine"
-		guest "$image" "$TMP/guest-$image-opt1" || exit 3
+		need_engine "$engine$arm"
+		guest "$image$arm" "$TMP/guest-$image-opt1$arm" || exit 3
 		absorb < <(ENGINE=$engine tests/debugger/session "$debugger" guest "$image" 1 "$TMP")
 	done
 	done_testing
@@ -244,16 +258,10 @@ debug_sessions()
 	local variant opt
 
 	[ -n "${STAND_IN:-}" ] || need_tool
+	need_debugger "$1"
 	case $1 in
-	arm)
-		need_engine "$ENGINE-aarch64"
-		[ -x "$HOST-aarch64" ] || skip_all "no $HOST-aarch64 (tests/setup)"
-		have qemu-aarch64 gdb-multiarch || skip_all "no qemu-aarch64 or gdb-multiarch"
-		;;
-	*)
-		need_engine "$ENGINE"
-		have "$1" || have "$1-19" || skip_all "no $1"
-		;;
+	arm) need_engine "$ENGINE-aarch64" ;;
+	*) need_engine "$ENGINE" ;;
 	esac
 	VARIANTS=${VARIANTS:-O0-dw4 O0-dw5 O2-dw4 O2-dw5}
 	for variant in $VARIANTS; do
