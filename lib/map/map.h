@@ -122,9 +122,9 @@ struct wdx_map {
 	uint64_t code_base;   /* address it was loaded at, 0: unknown */
 	const uint8_t *code;  /* code_size bytes, or NULL */
 	bool has_locals;      /* false: the producer kept no places of locals (warn) */
-	bool instrumented;    /* the code itself keeps all locals where the map says: no witness, and
-				 nothing to check against the code */
-	const char *hint;     /* how to get a better map, for that warning; NULL: none */
+	bool instrumented; /* the code itself keeps all locals where the map says: no witness, and
+			      nothing to check against the code */
+	const char *hint;  /* how to get a better map, for that warning; NULL: none */
 	struct {
 		bool known;
 		uint64_t size;
