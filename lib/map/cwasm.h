@@ -35,6 +35,7 @@ struct wdx_cwasm {
 	unsigned machine;			    /* EM_* */
 	WDX_VEC(struct wdx_cwasm_section) sections; /* by section index */
 	const struct wdx_cwasm_section *text;
+	bool has_frames; /* there are frame tables */
 	uint32_t *parts; /* of defined function i: its part; from symbols */
 
 	/* from the synthetic DWARF (cwasm_vars.c) for cwasm_cells.c */

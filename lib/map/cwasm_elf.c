@@ -117,6 +117,7 @@ struct wdx_error *wdx_cwasm_open(struct wdx_cwasm *c)
 	if (!err)
 		err = read_sections(c, elf);
 	elf_end(elf);
+	c->has_frames = !err && wdx_cwasm_find(c, ".wasmtime.frames");
 	return err ? err : find_text(c);
 }
 

@@ -16,10 +16,9 @@
  * The machine code is followed from the function's start along its branches, since traps and slow
  * paths are out of line.  Where ways from different patches come together the position is not
  * known up to the next patch, but where the code runs straight into that and stores nothing.
- * Nothing is said of the prologue, which fills the slots, and behind
- * the first instruction of an epilogue that frees them.  Exceptions come by ways that the code does
- * not show: in functions that catch any, nothing is said between a branch or label and the next
- * patch.
+ * Nothing is said of the prologue, which fills the slots, nor of an epilogue behind the instruction
+ * that frees them.  Exceptions come by ways that the code does not show: in functions that catch
+ * any, little is said between a branch or label and the next patch.
  */
 #include "map/cwasm_follow.h"
 

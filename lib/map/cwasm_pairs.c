@@ -36,6 +36,15 @@ static struct wdx_error *foreign(const struct reading *r, uint32_t native, uint3
 			     name, native, r->c->map->funcs.data[r->part->func].symbol, file);
 }
 
+/* Frame tables, where there are any, tell of functions inlined into others, and whose image it is.
+ * The end of a body is a position of its own. */
+static bool is_inlined(const struct wdx_cwasm *c, wdx_codepos pos)
+{
+	return c->has_frames && pos.v != UINT32_MAX &&
+	       (wdx_wasm_func_at(c->wasm, pos) ||
+		(pos.v && wdx_wasm_func_at(c->wasm, (wdx_codepos){pos.v - 1})));
+}
+
 static struct wdx_error *position(const struct reading *r, uint32_t native, uint32_t file,
 				  uint32_t *out)
 {
@@ -50,7 +59,7 @@ static struct wdx_error *position(const struct reading *r, uint32_t native, uint
 	}
 	pos = wdx_wasm_codepos(r->c->wasm, (wdx_filepos){file});
 	if (pos.v < r->body->start.v || pos.v > r->body->end.v)
-		return foreign(r, native, file);
+		return is_inlined(r->c, pos) ? NULL : foreign(r, native, file);
 	/* Zeros for declared locals come from the declaration, wherever in the code they are made:
 	 * that is no state of the function. */
 	if (pos.v >= r->body->code.v)
