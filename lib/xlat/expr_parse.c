@@ -530,12 +530,28 @@ static uint8_t form_of(struct wdx_xtree *t, uint8_t root, bool value)
 	return memory_form(t, root);
 }
 
-static void describe(struct wdx_xtree *t, struct wdx_xseg *seg, const struct wdx_op *op)
+/* Before version 4 there was no DW_OP_stack_value, and LLVM leaves it out: "local 0" may mean the
+ * value in the local or the memory it points to, a constant a value or an address.  Only what begins
+ * with a static or the frame is a place in memory for certain. */
+static bool says_what_it_is(const struct wdx_xtree *t, const struct wdx_op *first)
+{
+	const struct wdx_cursor *c = t->x->cursor;
+
+	return t->x->use != WDX_USE_VARIABLE || !c || c->unit->version >= 4 ||
+	       first->code == DW_OP_addr || first->code == DW_OP_fbreg;
+}
+
+static void describe(struct wdx_xtree *t, struct wdx_xseg *seg, const struct wdx_op *first,
+		     const struct wdx_op *op)
 {
 	bool value = op && op->code == DW_OP_stack_value;
 
 	if (!t->depth && !value) {
 		seg->form = WDX_FORM_NOTHING;
+		return;
+	}
+	if (!value && !says_what_it_is(t, first)) {
+		wdx_xtree_fail(t, WDX_LOSS_MIXED_EXPR);
 		return;
 	}
 	seg->root = wdx_xtree_pop(t);
@@ -558,7 +574,7 @@ static void copied(struct wdx_xtree *t, struct wdx_xseg *seg, const struct wdx_o
 
 void wdx_xtree_next(struct wdx_xtree *t, struct wdx_xseg *seg)
 {
-	const struct wdx_op *op;
+	const struct wdx_op *op, *first = op_at(t);
 
 	*seg = (struct wdx_xseg){.form = WDX_FORM_NOTHING};
 	t->n = t->depth = 0;
@@ -568,7 +584,7 @@ void wdx_xtree_next(struct wdx_xtree *t, struct wdx_xseg *seg)
 		return;
 	if (!op || op->code == DW_OP_stack_value || op->code == DW_OP_piece ||
 	    op->code == DW_OP_bit_piece)
-		describe(t, seg, op);
+		describe(t, seg, first, op);
 	else
 		copied(t, seg, op);
 	if (op && op->code != DW_OP_piece && op->code != DW_OP_bit_piece) {
