@@ -483,6 +483,13 @@ static bool reachable(const struct wdx_emit *e, wdx_ident id)
 	       (e->config->version ? e->config->version : u->pub.version) >= 5;
 }
 
+/* Whether it stands in the unit in work already. */
+static bool is_written(const struct wdx_emit *e, wdx_ident id)
+{
+	return id < e->offsets.len && e->offsets.data[id] != UINT32_MAX &&
+	       e->offsets.data[id] >= e->unit_start;
+}
+
 void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id)
 {
 	bool local = in_this_unit(e, id);
@@ -491,8 +498,7 @@ void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id)
 		lost(e, WDX_LOST_REF, "a reference into .debug_types");
 		return;
 	}
-	/* written already? */
-	if (local && id < e->offsets.len && e->offsets.data[id] != UINT32_MAX) {
+	if (local && is_written(e, id)) {
 		wdx_build_spec(e, at, DW_FORM_ref4);
 		wdx_buf_u32(&e->vals, e->offsets.data[id] - e->unit_start);
 		return;

@@ -57,7 +57,7 @@ struct wdx_code_func {
 	uint32_t first_page; /* in pages, of its body's first byte */
 };
 
-enum { WDX_CODE_PAGE = 32 };
+enum { WDX_CODE_PAGE = 32 }; /* bytes of a body to each of wdx_codeindex.pages */
 
 struct wdx_accesses;
 struct wdx_target;
@@ -66,7 +66,7 @@ struct wdx_codeindex {
 	const struct wdx_wasm *module;
 	const struct wdx_map *map;
 	struct wdx_accesses *accesses; /* NULL: code is not looked into */
-	wdx_skim_fn *skim;
+	wdx_skim_fn *skim;	       /* the target's; there when accesses are */
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
 	WDX_VEC(struct wdx_code_run) runs;

@@ -99,8 +99,8 @@ static const struct wdx_op *skip_piece(struct wdx_xtree *t)
 	return NULL;
 }
 
-/* A location that cannot be said is left out as a piece: so what fails is found out before anything
- * of it is written; without pieces it is all thrown away.  *given tells whether it was written. */
+/* A location that cannot be said is left out as a piece.  What fails is found out before anything
+ * of it is written; *given tells whether it was. */
 static enum wdx_loss emit_one(struct wdx_xtree *t, const struct wdx_xplaces *p,
 			      struct wdx_expr *out, bool *given)
 {
@@ -111,15 +111,15 @@ static enum wdx_loss emit_one(struct wdx_xtree *t, const struct wdx_xplaces *p,
 	wdx_xtree_next(t, &seg);
 	loss = t->loss;
 	t->loss = WDX_LOSS_NONE;
-	if (loss == WDX_LOSS_NONE && t->x->pieces)
+	if (loss == WDX_LOSS_NONE)
 		loss = wdx_xemit(t, p, &seg, shown(t->x, seg.piece), NULL);
-	else if (loss != WDX_LOSS_NONE && !seg.piece)
+	else if (!seg.piece)
 		seg.piece = skip_piece(t);
 	*given = loss == WDX_LOSS_NONE;
 	if (*given) {
 		loss = wdx_xemit(t, p, &seg, shown(t->x, seg.piece), out);
 		*given = loss == WDX_LOSS_NONE;
-		if (!*given && t->x->pieces)
+		if (!*given)
 			t->loss = loss; /* half written */
 	}
 	if (seg.piece)
