@@ -165,6 +165,12 @@ static void confirm(struct align *a, bool sure)
 
 static void refute(struct align *a, unsigned kept)
 {
+	for (unsigned i = kept; i < a->npending; i++) {
+		unsigned k = a->early_count++ % MAX_EARLY;
+
+		a->early[k].event = a->pending[i].event;
+		a->early[k].native = a->pending[i].native;
+	}
 	for (unsigned i = kept; i < a->npending; i++)
 		a->settle(a->ctx, &a->pending[i], NULL, false);
 	a->npending = kept;
@@ -213,6 +219,14 @@ static bool matched(const struct align *a, unsigned k, uint64_t i, uint32_t nati
 	return false;
 }
 
+static bool was_early(const struct align *a, uint64_t i, uint32_t native)
+{
+	for (unsigned k = 0; k < a->early_count && k < MAX_EARLY; k++)
+		if (a->early[k].event == i && a->early[k].native == native)
+			return true;
+	return false;
+}
+
 /* The next visit from the position after k pending stops on, before the next entry. */
 static uint64_t search(struct align *a, unsigned k, uint32_t native, uint32_t wasm, uint64_t entry,
 		       enum alignment *why)
@@ -227,7 +241,7 @@ static uint64_t search(struct align *a, unsigned k, uint32_t native, uint32_t wa
 			return NO_EVENT;
 		if (e->entry != entry || e->wasm != wasm)
 			continue;
-		if (i == from && matched(a, k, i, native))
+		if ((i == from && matched(a, k, i, native)) || was_early(a, i, native))
 			continue;
 		return i;
 	}

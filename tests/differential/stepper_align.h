@@ -13,7 +13,8 @@
  * A match that leaps over events whose statements did not stop the process is in doubt: code that
  * the compiler moved ahead looks so.  It stays pending, and what follows it too, until either
  * several stops in a row fit without a leap, or a stop fits better without the pending ones, which
- * were out of order then.  The caller keeps the state of the process for pending stops.
+ * were out of order then.  They have had their visit all the same: who stops there again is at
+ * another one.  The caller keeps the state of the process for pending stops.
  */
 #ifndef DIFFERENTIAL_STEPPER_ALIGN_H
 #define DIFFERENTIAL_STEPPER_ALIGN_H
@@ -33,7 +34,7 @@ struct activation { /* of a native function */
 	uint32_t func;
 };
 
-enum { MAX_SAME = 16, MAX_PENDING = 12, CONFIRMING = 4 };
+enum { MAX_EARLY = 16, MAX_SAME = 16, MAX_PENDING = 12, CONFIRMING = 4 };
 
 struct pending {
 	uint64_t event; /* number of its event */
@@ -65,6 +66,11 @@ struct align {
 	struct event *events; /* number `dropped` on */
 	size_t n, cap;
 	uint64_t dropped;
+	struct {
+		uint64_t event;
+		uint32_t native;
+	} early[MAX_EARLY]; /* stops that were out of order, by what they were: the last ones */
+	unsigned early_count;
 	uint64_t base;		 /* event of the last stop that is sure; pending ones follow */
 	uint64_t barrier;	 /* the entry that was matched last */
 	uint32_t same[MAX_SAME]; /* native addresses matched with the base */

@@ -42,6 +42,14 @@ static void at_start(struct session *s, uint32_t native, uint32_t wasm, bool pos
 		s->c.c.displaced_shown += check_displaced(&s->c, wasm);
 }
 
+/* A jump leads into a piece: what comes next is behind that visit, whose state is not known. */
+static void into_middle(struct session *s, uint32_t native, uint32_t start, uint32_t wasm)
+{
+	session_align(s, native, wasm, &s->event, false);
+	s->aligned = false;
+	s->piece = start;
+}
+
 /* The process stands at an instruction of its code; false: lost. */
 static bool look(struct session *s, uint32_t native)
 {
@@ -54,12 +62,15 @@ static bool look(struct session *s, uint32_t native)
 		wasm = world_body(&s->w, world_func(&s->w, native, NULL)->index)->code.v;
 		at_start(s, native, wasm, false);
 	} else if (wasm == NOWHERE) {
+		s->piece = NOWHERE;
 		s->c.c.between++;
 	} else if (native == start) {
 		at_start(s, native, wasm, true);
 	} else if (s->piece == start && s->aligned) {
 		check(s, native, true, true);
 	} else {
+		if (s->piece != start)
+			into_middle(s, native, start, wasm);
 		s->c.c.between++;
 	}
 	return true;
