@@ -178,6 +178,10 @@ static bool ends_block(const struct wdx_codeindex *c, uint32_t wasm)
 	return is_kind(c, wasm, WDX_INSN_CONTROL) && opcode_at(c, wasm) != OP_BLOCK;
 }
 
+struct effect { /* of an instruction */
+	uint32_t pos, block;
+};
+
 /* Scratch of one function. */
 struct marking {
 	struct wdx_codeindex *c;
@@ -194,7 +198,7 @@ struct marking {
 	uint32_t *blocks;    /* block of each that has a position */
 	uint32_t *stretches; /* the first of each stretch, and behind the last the end */
 	uint32_t nstretches;
-	WDX_VEC(uint32_t) effects; /* positions of instructions that have one */
+	WDX_VEC(struct effect) effects; /* by pos */
 };
 
 static uint32_t block_of(const struct marking *m, uint32_t i)
@@ -451,6 +455,25 @@ static uint32_t find_tail(struct marking *m)
 	return k;
 }
 
+/* A block with effects of which there are none in the code is never executed: what is left of it
+ * was taken for the like of another block. */
+static void mark_gone(struct marking *m)
+{
+	struct wdx_interval *iv = &m->c->intervals.data[m->f->first];
+	uint32_t *gone = m->weight;
+	const struct effect *e;
+	bool any = false;
+
+	memset(gone, 0, m->nblocks * sizeof(*gone));
+	wdx_vec_each (e, &m->effects) {
+		gone[e->block] = !(m->best[e->block] & FIXED);
+		any |= gone[e->block];
+	}
+	for (uint32_t i = 0; any && i < m->f->n; i++)
+		if (iv[i].wasm != NONE && gone[m->blocks[i]])
+			iv[i].flags |= WDX_IV_DISPLACED;
+}
+
 /* false: memory is out. */
 static bool mark_displaced(struct marking *m)
 {
@@ -462,6 +485,7 @@ static bool mark_displaced(struct marking *m)
 	find_stretches(m);
 	for (uint32_t k = 0; k < m->nstretches; k++)
 		find_chiefs(m, at[k], at[k + 1]);
+	mark_gone(m);
 	tail = find_tail(m);
 	for (uint32_t k = 0; k < m->nstretches; k++) {
 		mark_moved(m, at[k], at[k + 1], k >= tail);
@@ -516,10 +540,10 @@ static uint32_t group_of(const struct marking *m, uint32_t wasm, uint32_t *end)
 static void mark_effects(struct marking *m)
 {
 	const struct wdx_codeindex *c = m->c;
-	const uint32_t *at;
+	const struct effect *at;
 
 	wdx_vec_each (at, &m->effects) {
-		uint32_t end, k = group_of(m, *at, &end);
+		uint32_t end, k = group_of(m, at->pos, &end);
 
 		while (k < end && !effect_here(c, m->f, &c->intervals.data[c->by_wasm[k]]))
 			k++;
@@ -661,19 +685,19 @@ static void mark_stale(struct joins *j, const struct marking *m)
 {
 	const struct wdx_code_func *f = m->f;
 	bool joined = false;
-	const uint32_t *at;
+	const struct effect *at;
 
 	wdx_vec_each (at, &m->effects) {
-		if (!is_kind(j->c, *at, WDX_INSN_MEMWRITE))
+		if (!is_kind(j->c, at->pos, WDX_INSN_MEMWRITE))
 			continue;
-		uint32_t end, k = group_of(m, *at, &end);
+		uint32_t end, k = group_of(m, at->pos, &end);
 
 		if (happens(j->c, k, end))
 			continue;
 		if (!joined)
 			find_joins(j, f->wasm);
 		joined = true;
-		dropped_store(j, f, *at, k);
+		dropped_store(j, f, at->pos, k);
 	}
 }
 
@@ -690,12 +714,12 @@ static void count_positions(struct marking *m)
 		m->counts[iv[i].wasm == NONE ? size : iv[i].wasm - start]++;
 }
 
-static bool add_effect(struct marking *m, uint32_t wasm)
+static bool add_effect(struct marking *m, uint32_t wasm, uint32_t block)
 {
-	uint32_t *slot = wdx_vec_push(&m->effects);
+	struct effect *slot = wdx_vec_push(&m->effects);
 
 	if (slot)
-		*slot = wasm;
+		*slot = (struct effect){wasm, block};
 	return slot;
 }
 
@@ -721,9 +745,9 @@ static bool scan_body(struct marking *m)
 		at += n;
 		if (!(kinds[i] & (WDX_INSN_EFFECT | WDX_INSN_CONTROL)))
 			continue;
-		block += ends_block(c, start + i);
-		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i))
+		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i, block))
 			return false;
+		block += ends_block(c, start + i);
 	}
 	*page = at;
 	m->counts[size] = at;
@@ -805,6 +829,8 @@ static struct wdx_error *mark_func(struct marking *m, struct joins *j)
 		return &wdx_nomem;
 	mark_effects(m);
 	mark_stale(j, m);
+	if (m->c->map->instrumented) /* says all positions as they are */
+		return j->nomem ? &wdx_nomem : NULL;
 	return mark_displaced(m) && !j->nomem ? NULL : &wdx_nomem;
 }
 
