@@ -209,11 +209,17 @@ struct wdx_expr_loc {
 WDX_API wdx_ident wdx_ident_of(const struct wdx_cursor *c, uint64_t offset);
 /* A fresh identity for an entry that the visitor makes itself, in the unit in work. */
 WDX_API wdx_ident wdx_ident_new(struct wdx_emit *e);
+/* The same in the unit of the input entry at that .debug_info offset, which may come later or be
+ * past; WDX_NO_IDENT: no entry is there. */
+WDX_API wdx_ident wdx_ident_beside(struct wdx_emit *e, uint64_t offset);
 
 /* Entries.  Attributes of an entry come before its children. */
 WDX_API void wdx_emit_die(struct wdx_emit *e, uint16_t tag,
 			  wdx_ident id); /* id may be WDX_NO_IDENT */
 WDX_API void wdx_emit_die_end(struct wdx_emit *e);
+/* Writes the entry at the cursor once more, with what is below it, by the same events: in its die
+ * event, as what stands before it.  It gets that identity; entries below it get none. */
+WDX_API void wdx_emit_again(struct wdx_emit *e, const struct wdx_cursor *c, wdx_ident id);
 
 /* Attributes of the entry begun last.  The form is chosen by value and output version. */
 WDX_API void wdx_emit_uint(struct wdx_emit *e, uint16_t at, uint64_t v);
@@ -222,6 +228,10 @@ WDX_API void wdx_emit_flag(struct wdx_emit *e, uint16_t at);
 WDX_API void wdx_emit_string(struct wdx_emit *e, uint16_t at, const char *s);
 WDX_API void wdx_emit_block(struct wdx_emit *e, uint16_t at, const void *p, size_t n);
 WDX_API void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id);
+/* The same in 3 bytes, for what is in the unit in work, unless that is large. */
+WDX_API void wdx_emit_ref_short(struct wdx_emit *e, uint16_t at, wdx_ident id);
+/* Gives the entry begun last an identity, in place of the one it has. */
+WDX_API void wdx_emit_ident(struct wdx_emit *e, wdx_ident id);
 WDX_API void wdx_emit_addr(struct wdx_emit *e, uint16_t at, uint64_t address);
 WDX_API void wdx_emit_expr(struct wdx_emit *e, uint16_t at, const struct wdx_expr *x);
 WDX_API void wdx_emit_loclist(struct wdx_emit *e, uint16_t at, const struct wdx_expr_loc *l,
@@ -239,6 +249,8 @@ WDX_API void wdx_expr_op_uint(struct wdx_expr *x, uint8_t code, uint64_t v); /* 
 WDX_API void wdx_expr_op_sint(struct wdx_expr *x, uint8_t code, int64_t v);  /* SLEB128 operand */
 WDX_API void wdx_expr_const(struct wdx_expr *x, uint64_t v); /* the shortest unsigned constant */
 WDX_API void wdx_expr_addr(struct wdx_expr *x, uint64_t address); /* DW_OP_addr */
+/* DW_OP_call4 of an entry in the unit in work. */
+WDX_API void wdx_expr_call(struct wdx_expr *x, wdx_ident id);
 WDX_API void wdx_expr_raw(struct wdx_expr *x, const void *p,
 			  size_t n); /* bytes without references */
 /* An operation of the input, its reference to an entry remapped.  false: that entry is not kept. */
@@ -371,14 +383,22 @@ struct wdx_pass_config {
 	unsigned version;      /* DWARF version of the output, 4 or 5; 0: each unit's own */
 	unsigned address_size; /* of the output; 0: each unit's own */
 	bool big_endian;       /* byte order of the output */
+	bool addresses;	       /* tell where addresses stand in the output */
 	void (*progress)(uint64_t done, uint64_t total,
 			 void *arg); /* bytes of .debug_info; may be NULL */
 	void *progress_arg;
 };
 
+struct wdx_address_site { /* of an address of the output: section of `sections`, offset in it */
+	uint32_t section, offset;
+};
+
 struct wdx_pass_output {
 	struct wdx_debug_section *sections; /* non-empty ones, in a fixed order */
 	size_t n;
+	struct wdx_address_site
+		*addresses; /* on demand, by section; but those in lists, relative to a base */
+	size_t naddresses;
 	void *priv;
 };
 

@@ -54,6 +54,7 @@ void wdx_emit_deinit(struct wdx_emit *e)
 	for (int i = 0; i < WDX_OUT_COUNT; i++)
 		wdx_buf_deinit(&e->out[i]);
 	wdx_vec_free(&e->offsets);
+	wdx_vec_free(&e->homes);
 	wdx_vec_free(&e->patches);
 	free(e->strs.slots);
 	free(e->line_strs.slots);
@@ -405,16 +406,29 @@ void wdx_emit_die_end(struct wdx_emit *e)
 	e->depth--;
 }
 
-wdx_ident wdx_ident_new(struct wdx_emit *e)
+static wdx_ident new_ident(struct wdx_emit *e, uint32_t home)
 {
-	uint32_t *o = wdx_vec_push(&e->offsets);
+	uint32_t *o = wdx_vec_push(&e->offsets), *h = wdx_vec_push(&e->homes);
 
-	if (!o) {
+	if (!o || !h) {
 		wdx_emit_latch(e, &wdx_nomem);
 		return WDX_NO_IDENT;
 	}
 	*o = UINT32_MAX;
+	*h = home;
 	return (wdx_ident)(e->offsets.len - 1);
+}
+
+wdx_ident wdx_ident_new(struct wdx_emit *e)
+{
+	return new_ident(e, UINT32_MAX);
+}
+
+wdx_ident wdx_ident_beside(struct wdx_emit *e, uint64_t offset)
+{
+	uint32_t home = wdx_die_index(e->in, offset);
+
+	return home == UINT32_MAX ? WDX_NO_IDENT : new_ident(e, home);
 }
 
 /* ---- attributes -------------------------------------------------------------------------------
@@ -465,10 +479,19 @@ void wdx_emit_block(struct wdx_emit *e, uint16_t at, const void *p, size_t n)
 	wdx_buf_bytes(&e->vals, p, n);
 }
 
+/* The entry of the input in whose unit the identity is; UINT32_MAX: a unit of the visitor's own. */
+static uint32_t home_of(const struct wdx_emit *e, wdx_ident id)
+{
+	return id < e->in->dies.len ? id : e->homes.data[id - e->in->dies.len];
+}
+
 static bool in_this_unit(const struct wdx_emit *e, wdx_ident id)
 {
-	if (id >= e->in->dies.len)
+	uint32_t home = home_of(e, id);
+
+	if (home == UINT32_MAX)
 		return id >= e->first_new;
+	id = home;
 	return e->unit && id >= e->unit->die && id - e->unit->die < e->unit->ndies;
 }
 
@@ -476,8 +499,9 @@ static bool in_this_unit(const struct wdx_emit *e, wdx_ident id)
 static bool reachable(const struct wdx_emit *e, wdx_ident id)
 {
 	const struct wdx_in_unit *u;
+	uint32_t home = home_of(e, id);
 
-	if (id >= e->in->dies.len || !(u = wdx_unit_at(e->in, e->in->dies.data[id].offset)))
+	if (home == UINT32_MAX || !(u = wdx_unit_at(e->in, e->in->dies.data[home].offset)))
 		return true;
 	return u->pub.type != DW_UT_type ||
 	       (e->config->version ? e->config->version : u->pub.version) >= 5;
@@ -515,8 +539,48 @@ void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id)
 	wdx_buf_u32(&e->vals, 0);
 }
 
+void wdx_emit_ident(struct wdx_emit *e, wdx_ident id)
+{
+	e->id = id;
+}
+
+/* Units of the output are hardly larger than those of the input: 2 MiB is what 3 bytes reach. */
+#define SHORT_REFS (5 << 18)
+
+void wdx_emit_ref_short(struct wdx_emit *e, uint16_t at, wdx_ident id)
+{
+	struct wdx_patch *p;
+
+	if (!in_this_unit(e, id) || !e->unit || e->unit->pub.size > SHORT_REFS) {
+		wdx_emit_ref(e, at, id);
+		return;
+	}
+	p = wdx_vec_push(&e->vpatches);
+	if (!p) {
+		wdx_emit_latch(e, &wdx_nomem);
+		return;
+	}
+	*p = (struct wdx_patch){(uint8_t)e->info, WDX_PATCH_ULEB3, (uint32_t)e->vals.len,
+				e->unit_start, id};
+	wdx_build_spec(e, at, DW_FORM_ref_udata);
+	wdx_buf_uleb_padded(&e->vals, 0, 3);
+}
+
+/* Notes that an address is to be appended to the pending values. */
+static void note_value(struct wdx_emit *e)
+{
+	struct wdx_patch *p = e->config->addresses ? wdx_vec_push(&e->vpatches) : NULL;
+
+	if (p)
+		*p = (struct wdx_patch){(uint8_t)e->info, WDX_PATCH_NONE, (uint32_t)e->vals.len,
+					e->unit_start, WDX_NO_IDENT};
+	else if (e->config->addresses)
+		wdx_emit_latch(e, &wdx_nomem);
+}
+
 void wdx_build_addr_value(struct wdx_emit *e, uint64_t v)
 {
+	note_value(e);
 	wdx_buf_uint(&e->vals, v, e->address_size);
 }
 
@@ -559,6 +623,12 @@ void wdx_build_ranges(struct wdx_emit *e, uint16_t at, const struct wdx_range *r
 	wdx_write_range_end(b, (uint16_t)e->version, (uint8_t)e->address_size);
 }
 
+/* A list is relative to the unit's base: one address less to relocate. */
+static bool in_a_list(const struct wdx_emit *e)
+{
+	return e->config->addresses && e->version >= 5 && e->tag != DW_TAG_subprogram;
+}
+
 void wdx_emit_pcs(struct wdx_emit *e, const struct wdx_range *r, size_t n)
 {
 	bool top = e->depth == 1;
@@ -566,7 +636,7 @@ void wdx_emit_pcs(struct wdx_emit *e, const struct wdx_range *r, size_t n)
 	if (top && n) {
 		wdx_emit_addr(e, DW_AT_low_pc, e->base);
 		wdx_build_ranges(e, DW_AT_ranges, r, n);
-	} else if (n == 1) {
+	} else if (n == 1 && !in_a_list(e)) {
 		wdx_emit_addr(e, DW_AT_low_pc, r->lo);
 		wdx_build_spec(e, DW_AT_high_pc, DW_FORM_udata);
 		wdx_buf_uleb(&e->vals, r->hi - r->lo);
@@ -698,9 +768,13 @@ void wdx_expr_const(struct wdx_expr *x, uint64_t v)
 	xdone(x);
 }
 
+static bool add_fix(struct wdx_expr *x, enum wdx_patch_kind kind, wdx_ident id);
+
 void wdx_expr_addr(struct wdx_expr *x, uint64_t address)
 {
 	wdx_buf_u8(xbuf(x), DW_OP_addr);
+	if (x->e && x->e->config->addresses && !add_fix(x, WDX_PATCH_NONE, WDX_NO_IDENT))
+		wdx_emit_latch(x->e, &wdx_nomem);
 	wdx_buf_uint(xbuf(x), address, x->e ? x->e->address_size : 8);
 	xdone(x);
 }
@@ -744,6 +818,15 @@ static bool add_fix(struct wdx_expr *x, enum wdx_patch_kind kind, wdx_ident id)
 				x->e->unit_start, id};
 	x->nfix++;
 	return true;
+}
+
+void wdx_expr_call(struct wdx_expr *x, wdx_ident id)
+{
+	wdx_buf_u8(xbuf(x), DW_OP_call4);
+	if (x->e && !add_fix(x, WDX_PATCH_UNIT4, id))
+		wdx_emit_latch(x->e, &wdx_nomem);
+	wdx_buf_u32(xbuf(x), 0);
+	xdone(x);
 }
 
 #define WDX_OP_GNU_PARAMETER_REF 0xfa /* not in older headers */
@@ -1018,11 +1101,15 @@ void wdx_emit_line_header(struct wdx_emit *e, const struct wdx_line_table *t)
 void wdx_emit_row(struct wdx_emit *e, const struct wdx_row *row)
 {
 	struct wdx_row r = *row;
+	size_t address = e->line.address;
 
 	/* the writer shifts the numbers of newer tables itself */
 	if (e->files.len)
 		r.file = (uint32_t)wdx_build_file(e, row->file);
 	wdx_line_row(&e->line, &r);
+	if (e->config->addresses && e->line.address != address)
+		add_patch(e, (struct wdx_patch){WDX_OUT_LINE, WDX_PATCH_NONE,
+						(uint32_t)e->line.address, 0, WDX_NO_IDENT});
 }
 
 void wdx_build_line_end(struct wdx_emit *e)
@@ -1065,6 +1152,8 @@ static void apply(struct wdx_emit *e, const struct wdx_patch *p)
 {
 	uint32_t target = p->id < e->offsets.len ? e->offsets.data[p->id] : UINT32_MAX;
 
+	if (p->kind == WDX_PATCH_NONE)
+		return;
 	if (target == UINT32_MAX) {
 		not_written(e, p->id);
 		return;
@@ -1077,7 +1166,11 @@ static void apply(struct wdx_emit *e, const struct wdx_patch *p)
 		}
 		target -= p->unit;
 	}
-	if (p->kind != WDX_PATCH_ULEB4)
+	if (p->kind == WDX_PATCH_ULEB3 && !(target >> 21))
+		wdx_buf_patch_uleb(&e->out[p->out], p->at, target, 3);
+	else if (p->kind == WDX_PATCH_ULEB3)
+		wdx_emit_fail(e, "a unit grew beyond 2 MiB");
+	else if (p->kind != WDX_PATCH_ULEB4)
 		wdx_buf_patch(&e->out[p->out], p->at, target, 4);
 	else if (target >> 28)
 		wdx_emit_fail(e, "an expression refers to an entry 256 MiB into its unit");

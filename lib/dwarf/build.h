@@ -33,6 +33,8 @@ enum wdx_patch_kind {
 	WDX_PATCH_UNIT4, /* 4 bytes, relative to the unit */
 	WDX_PATCH_INFO4, /* 4 bytes, relative to .debug_info */
 	WDX_PATCH_ULEB4, /* ULEB128 padded to 4 bytes, relative to the unit */
+	WDX_PATCH_ULEB3, /* the same padded to 3 */
+	WDX_PATCH_NONE,	 /* an address, complete as it stands: see wdx_pass_config.addresses */
 };
 
 struct wdx_patch {
@@ -71,6 +73,9 @@ struct wdx_emit {
 	const struct wdx_cursor *cursor; /* where the walk is, for wdx_visitor.lost */
 	uint64_t room;		   /* bytes an output section may have: see wdx_build_room() */
 	WDX_VEC(uint32_t) offsets; /* of each identity in the output; UINT32_MAX: not written */
+	WDX_VEC(uint32_t)
+	homes; /* of each identity that was made: an entry of the input in whose
+		  unit it is to be; UINT32_MAX: the unit where it was made */
 	WDX_VEC(struct wdx_patch) patches;
 	struct wdx_strings strs, line_strs;
 

@@ -68,6 +68,7 @@ struct wdx_line_writer {
 	struct wdx_buf *buf;
 	const char *failed; /* NULL, or a static string */
 	uint8_t file_shift;
+	size_t address; /* where the address of the last sequence stands in buf; 0: none yet */
 
 	/* private */
 	size_t start; /* of the unit_length in buf */

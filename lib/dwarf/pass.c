@@ -59,6 +59,11 @@ static void close_die(struct wdx_pass *p)
 	wdx_emit_die_end(&p->emit);
 }
 
+static wdx_ident ident_for(const struct wdx_pass *p, uint32_t i)
+{
+	return !p->again ? i : i == p->again_root ? p->again_id : WDX_NO_IDENT;
+}
+
 /* A skeleton comes out as a unit without a split part. */
 static uint16_t output_tag(uint16_t tag)
 {
@@ -82,7 +87,7 @@ static bool open_die(struct wdx_pass *p, uint32_t i)
 		return false;
 	}
 	*slot = i;
-	wdx_emit_die(&p->emit, output_tag(p->decoded.die.tag), i);
+	wdx_emit_die(&p->emit, output_tag(p->decoded.die.tag), ident_for(p, i));
 	wdx_pass_attrs(p);
 	if (p->v->attrs_end)
 		p->v->attrs_end(&p->cursor, &p->emit, p->config->arg);
@@ -98,25 +103,51 @@ static uint32_t skip_below(const struct wdx_in_die *dies, uint32_t i, uint32_t e
 	return k;
 }
 
-static void write_entries(struct wdx_pass *p)
+/* Entries i to end, which are whole subtrees below the innermost open entry. */
+static void write_range(struct wdx_pass *p, uint32_t i, uint32_t end)
 {
 	const struct wdx_in_die *dies = p->in->dies.data;
-	uint32_t end = p->unit->die + p->unit->ndies;
+	size_t outer = p->open.len;
 
-	p->open.len = 0;
-	for (uint32_t i = p->unit->die; i < end && !p->emit.err;) {
+	while (i < end && !p->emit.err) {
 		if (dies[i].keep == WDX_KEPT_NOT) {
 			i = skip_below(dies, i, end);
 			/* a bare entry below one that is not kept cannot be: its parents are kept
 			 * too */
 			continue;
 		}
-		while (p->open.len && p->open.data[p->open.len - 1] != dies[i].parent)
+		while (p->open.len > outer && p->open.data[p->open.len - 1] != dies[i].parent)
 			close_die(p);
 		i = open_die(p, i) ? i + 1 : skip_below(dies, i, end);
 	}
-	while (p->open.len && !p->emit.err)
+	while (p->open.len > outer && !p->emit.err)
 		close_die(p);
+}
+
+static void write_entries(struct wdx_pass *p)
+{
+	p->open.len = 0;
+	write_range(p, p->unit->die, p->unit->die + p->unit->ndies);
+}
+
+void wdx_emit_again(struct wdx_emit *e, const struct wdx_cursor *c, wdx_ident id)
+{
+	struct wdx_pass *p = (struct wdx_pass *)c->pass;
+	uint32_t i = wdx_die_index(p->in, c->die->offset), root = p->again_root;
+	uint32_t end = skip_below(p->in->dies.data, i, p->unit->die + p->unit->ndies);
+	wdx_ident outer = p->again_id;
+	bool again = p->again;
+
+	p->again = true;
+	p->again_root = i;
+	p->again_id = id;
+	write_range(p, i, end);
+	p->again = again;
+	p->again_root = root;
+	p->again_id = outer;
+	if (!e->err)
+		decode_at(p, i);
+	p->cursor.depth = (unsigned)p->open.len;
 }
 
 /* ---- units ------------------------------------------------------------------------------------
@@ -243,12 +274,60 @@ static const char *const out_names[WDX_OUT_COUNT] = {
 	[WDX_OUT_TYPES] = ".debug_types",
 };
 
+/* What descriptions of frames hold is appended as bytes, by the visitor too. */
+static bool note_frames(struct wdx_emit *e)
+{
+	const struct wdx_buf *b = &e->out[WDX_OUT_FRAME];
+	struct wdx_frames it;
+	struct wdx_frame f;
+	const char *why;
+
+	wdx_frames_init(&it, b->data, b->len, b->big, (uint8_t)e->config->address_size);
+	while (wdx_frames_next(&it, &f, &why)) {
+		struct wdx_patch *p = why || f.is_cie ? NULL : wdx_vec_push(&e->patches);
+
+		if (p) /* behind the length and the offset of the CIE */
+			*p = (struct wdx_patch){WDX_OUT_FRAME, WDX_PATCH_NONE,
+						(uint32_t)f.offset + 8, 0, WDX_NO_IDENT};
+		else if (!why && !f.is_cie)
+			return false;
+	}
+	return true;
+}
+
+static struct wdx_error *take_addresses(struct wdx_emit *e, const uint32_t *numbers,
+					struct wdx_pass_output *out)
+{
+	const struct wdx_patch *p;
+
+	if (!note_frames(e))
+		return &wdx_nomem;
+	out->addresses = calloc(e->patches.len + 1, sizeof(*out->addresses));
+	if (!out->addresses)
+		return &wdx_nomem;
+	for (unsigned i = 0; i < WDX_OUT_COUNT; i++)
+		wdx_vec_each (p, &e->patches)
+			if (p->out == i && p->kind == WDX_PATCH_NONE)
+				out->addresses[out->naddresses++] =
+					(struct wdx_address_site){numbers[i], p->at};
+	return NULL;
+}
+
 /* Moves the sections' memory out of the builder. */
 static struct wdx_error *take_output(struct wdx_emit *e, struct wdx_pass_output *out)
 {
+	uint32_t numbers[WDX_OUT_COUNT] = {0};
+	struct wdx_error *err;
+
 	out->sections = calloc(WDX_OUT_COUNT, sizeof(*out->sections));
 	if (!out->sections)
 		return &wdx_nomem;
+	for (int i = 0; i < WDX_OUT_COUNT; i++)
+		if (i + 1 < WDX_OUT_COUNT)
+			numbers[i + 1] = numbers[i] + (e->out[i].len > 0);
+	err = e->config->addresses ? take_addresses(e, numbers, out) : NULL;
+	if (err)
+		return err;
 	for (int i = 0; i < WDX_OUT_COUNT; i++) {
 		struct wdx_buf *b = &e->out[i];
 
@@ -265,6 +344,7 @@ void wdx_pass_output_deinit(struct wdx_pass_output *out)
 	for (size_t i = 0; i < out->n; i++)
 		free((void *)out->sections[i].data);
 	free(out->sections);
+	free(out->addresses);
 	memset(out, 0, sizeof(*out));
 }
 

@@ -23,6 +23,9 @@ struct wdx_pass {
 	struct wdx_cursor cursor;
 	struct wdx_decoded decoded;
 	WDX_VEC(uint32_t) open;		 /* indices of the open entries */
+	bool again;			 /* inside wdx_emit_again(): */
+	uint32_t again_root;		 /* index of the entry that is written once more */
+	wdx_ident again_id;		 /* and its identity */
 	WDX_VEC(uint32_t) todo;		 /* first pass: targets of references */
 	WDX_VEC(struct wdx_moved) lines; /* tables written, by where they were */
 	WDX_VEC(uint32_t) files;

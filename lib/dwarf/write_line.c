@@ -238,6 +238,7 @@ static void begin_sequence(struct wdx_line_writer *w, uint64_t address)
 				 .line = 1,
 				 .flags = w->default_is_stmt ? WDX_ROW_IS_STMT : 0};
 	begin_extended(w->buf, DW_LNE_set_address, w->address_size);
+	w->address = w->buf->len;
 	wdx_buf_uint(w->buf, address, w->address_size);
 }
 

@@ -37,6 +37,10 @@ struct wdx_elf_symbol {
 #define WDX_MEMORY_ADDR64 UINT64_C(0x100000000)
 #define WDX_MEMORY_ADDR32 UINT64_C(0x10000000)
 
+struct wdx_elf_site {		  /* of an 8-byte address in a section, whole in it */
+	uint32_t section, offset; /* section: index in wdx_sidecar.debug */
+};
+
 struct wdx_sidecar {
 	unsigned machine, flags; /* EM_*, e_flags */
 	bool is64, big;
@@ -51,7 +55,16 @@ struct wdx_sidecar {
 	size_t ndebug;
 	const uint8_t *build_id; /* 20 bytes */
 	enum wdx_compression compress;
+	/* ET_REL with the relocations of these, for debuggers that then put the addresses of .text
+	 * and .wasm.memory where these are in the process, wherever in an expression they stand;
+	 * the addresses in the sections are cleared.  See wdx_elf_relocates(). */
+	bool relocatable;
+	const struct wdx_elf_site *sites; /* ascending by section, nsites of them */
+	size_t nsites;
 };
+
+/* Whether a side-car for that machine can be relocatable. */
+bool wdx_elf_relocates(unsigned machine, bool is64, bool big);
 
 /* Writes the side-car (ET_DYN, program headers for .text and .wasm.memory, both NOBITS) with
  * libelf and appends it to out.  On a 32-bit machine the memory is cut where addresses end. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,8 +31,10 @@ struct side {
 	const struct wdx_sidecar *s;
 	Elf *elf;
 	int fd;
-	size_t last, text, memory, note; /* section numbers; 0: none */
-	Elf_Data *data;			 /* of the last section */
+	size_t last, text, memory, note, symbols; /* section numbers; 0: none */
+	GElf_Rela *relocs;			  /* by section they are for */
+	size_t *nrelocs;			  /* for each of wdx_sidecar.debug */
+	Elf_Data *data;				  /* of the last section */
 	uint64_t memory_size;
 	struct entry *entries;
 	void *symtab;
@@ -76,7 +79,7 @@ static struct wdx_error *add_nobits(struct side *w, const char *name, unsigned f
 	GElf_Shdr sh = {
 		.sh_type = SHT_NOBITS,
 		.sh_flags = SHF_ALLOC | SHF_WRITE | flags,
-		.sh_addr = addr,
+		.sh_addr = w->s->relocatable ? 0 : addr,
 		.sh_addralign = addr % 16 ? 1 : 16,
 	};
 
@@ -196,6 +199,32 @@ static struct wdx_error *sort_symbols(struct side *w)
 	return name_symbols(w);
 }
 
+/* Relocations refer to sections by these: .text is 1, .wasm.memory 2. */
+static size_t section_symbols(const struct side *w)
+{
+	return !w->s->relocatable ? 0 : w->memory ? 2 : 1;
+}
+
+static bool put_section_symbols(struct side *w)
+{
+	bool ok = true;
+
+	for (size_t i = 1; i <= section_symbols(w); i++) {
+		GElf_Sym sym = {.st_info = GELF_ST_INFO(STB_LOCAL, STT_SECTION),
+				.st_shndx = i == 1 ? w->text : w->memory};
+
+		ok = ok && gelf_update_sym(w->data, (int)i, &sym);
+	}
+	return ok;
+}
+
+static uint64_t symbol_value(const struct side *w, const struct entry *e)
+{
+	uint64_t base = e->object ? w->s->memory_addr : w->s->text_addr;
+
+	return w->s->relocatable ? e->sym->value - base : e->sym->value;
+}
+
 static bool put_symbol(struct side *w, int index, const struct entry *e)
 {
 	GElf_Sym sym = {
@@ -203,7 +232,7 @@ static bool put_symbol(struct side *w, int index, const struct entry *e)
 		.st_info = GELF_ST_INFO(e->local ? STB_LOCAL : STB_GLOBAL,
 					e->object ? STT_OBJECT : STT_FUNC),
 		.st_shndx = e->object ? w->memory : w->text,
-		.st_value = e->sym->value,
+		.st_value = symbol_value(w, e),
 		.st_size = e->sym->size,
 	};
 
@@ -212,25 +241,31 @@ static bool put_symbol(struct side *w, int index, const struct entry *e)
 
 static struct wdx_error *add_symtab(struct side *w)
 {
-	size_t n = w->s->nsymbols, size = gelf_fsize(w->elf, ELF_T_SYM, 1, EV_CURRENT);
+	size_t n = w->s->nsymbols, before = section_symbols(w) + 1,
+	       size = gelf_fsize(w->elf, ELF_T_SYM, 1, EV_CURRENT);
 	GElf_Shdr sh = {
 		.sh_type = SHT_SYMTAB,
 		.sh_entsize = size,
 		.sh_addralign = w->s->is64 ? 8 : 4,
 		.sh_link = w->last + 2, /* .strtab, which comes next */
-		.sh_info = 1,		/* number of the first global */
 	};
 	struct wdx_error *err;
 
+	/* sh_info: number of the first global */
 	qsort(w->entries, n, sizeof(*w->entries), by_place);
-	while (sh.sh_info <= n && w->entries[sh.sh_info - 1].local)
+	sh.sh_info = 0;
+	while (sh.sh_info < n && w->entries[sh.sh_info].local)
 		sh.sh_info++;
-	w->symtab = calloc(n + 1, size);
+	sh.sh_info += before;
+	w->symtab = calloc(n + before, size);
 	if (!w->symtab)
 		return &wdx_nomem;
-	err = add(w, ".symtab", &sh, w->symtab, (n + 1) * size, ELF_T_SYM);
+	err = add(w, ".symtab", &sh, w->symtab, (n + before) * size, ELF_T_SYM);
+	w->symbols = w->last;
+	if (!err && !put_section_symbols(w))
+		err = libelf_error(".symtab");
 	for (size_t i = 0; !err && i < n; i++)
-		if (!put_symbol(w, i + 1, &w->entries[i]))
+		if (!put_symbol(w, (int)(i + before), &w->entries[i]))
 			err = libelf_error(".symtab");
 	return err;
 }
@@ -244,6 +279,94 @@ static struct wdx_error *add_symbols(struct side *w)
 		err = add_symtab(w);
 	if (!err)
 		err = add(w, ".strtab", &sh, w->strings.data, w->strings.len, ELF_T_BYTE);
+	return err;
+}
+
+/* ---- relocations ---- */
+
+static const struct {
+	uint16_t machine, type; /* of an absolute address of 8 bytes */
+} relocations[] = {
+	{EM_X86_64, R_X86_64_64},
+	{EM_AARCH64, R_AARCH64_ABS64},
+	{EM_RISCV, R_RISCV_64},
+	{EM_PPC64, R_PPC64_ADDR64},
+	{258 /* EM_LOONGARCH */, 2 /* R_LARCH_64 */},
+};
+
+static unsigned relocation_type(unsigned machine)
+{
+	for (size_t i = 0; i < sizeof(relocations) / sizeof(*relocations); i++)
+		if (relocations[i].machine == machine)
+			return relocations[i].type;
+	return 0;
+}
+
+bool wdx_elf_relocates(unsigned machine, bool is64, bool big)
+{
+	return is64 && !big && relocation_type(machine);
+}
+
+/* The relocation of one site, whose field is cleared: some readers add what is in it.  false: it
+ * does not hold an address of either section. */
+static bool relocation(const struct side *w, const struct wdx_elf_site *site, GElf_Rela *r)
+{
+	const struct wdx_sidecar *s = w->s;
+	uint8_t *field = (uint8_t *)s->debug[site->section].data + site->offset;
+	uint64_t v = 0, text, memory;
+
+	for (int i = 8; i-- > 0;)
+		v = v << 8 | field[i];
+	text = v - s->text_addr;
+	memory = v - s->memory_addr;
+	if (text > s->text_size && (!w->memory_size || memory > w->memory_size))
+		return false;
+	memset(field, 0, 8);
+	r->r_offset = site->offset;
+	r->r_info = GELF_R_INFO(text <= s->text_size ? 1 : 2, relocation_type(s->machine));
+	r->r_addend = (int64_t)(text <= s->text_size ? text : memory);
+	return true;
+}
+
+/* Before the sections are written. */
+static struct wdx_error *make_relocations(struct side *w)
+{
+	const struct wdx_sidecar *s = w->s;
+
+	w->relocs = calloc(s->nsites + 1, sizeof(*w->relocs));
+	w->nrelocs = calloc(s->ndebug + 1, sizeof(*w->nrelocs));
+	if (!w->relocs || !w->nrelocs)
+		return &wdx_nomem;
+	for (size_t i = 0, n = 0; i < s->nsites; i++)
+		if (relocation(w, &s->sites[i], &w->relocs[n])) {
+			w->nrelocs[s->sites[i].section]++;
+			n++;
+		}
+	return NULL;
+}
+
+/* debug: where the first of the sections that they are for is. */
+static struct wdx_error *add_relocations(struct side *w, size_t debug)
+{
+	const struct wdx_sidecar *s = w->s;
+	GElf_Rela *r = w->relocs;
+	struct wdx_error *err = NULL;
+	char name[64];
+
+	for (size_t i = 0; !err && i < s->ndebug; r += w->nrelocs[i++]) {
+		GElf_Shdr sh = {.sh_type = SHT_RELA,
+				.sh_flags = SHF_INFO_LINK,
+				.sh_link = w->symbols,
+				.sh_info = debug,
+				.sh_entsize = sizeof(*r),
+				.sh_addralign = 8};
+
+		debug += s->debug[i].size > 0;
+		if (!w->nrelocs[i])
+			continue;
+		snprintf(name, sizeof(name), ".rela%s", s->debug[i].name);
+		err = add(w, name, &sh, r, w->nrelocs[i] * sizeof(*r), ELF_T_RELA);
+	}
 	return err;
 }
 
@@ -278,11 +401,15 @@ static struct wdx_error *add_sections(struct side *w)
 	if (!err)
 		err = add_note(w);
 	w->note = w->last;
+	if (!err && s->relocatable)
+		err = make_relocations(w);
 	for (size_t i = 0; !err && i < s->ndebug; i++)
 		if (s->debug[i].size)
 			err = add_debug(w, &s->debug[i]);
 	if (!err)
 		err = add_symbols(w);
+	if (!err && s->relocatable)
+		err = add_relocations(w, w->note + 1);
 	return err ? err : add_names(w);
 }
 
@@ -306,6 +433,8 @@ static bool put_segments(struct side *w)
 {
 	int n = 0;
 
+	if (w->s->relocatable)
+		return true;
 	return put_segment(w, n++, PT_LOAD, PF_R | PF_W | PF_X, w->text) &&
 	       (!w->memory || put_segment(w, n++, PT_LOAD, PF_R | PF_W, w->memory)) &&
 	       put_segment(w, n++, PT_NOTE, PF_R, w->note);
@@ -319,7 +448,7 @@ static bool put_header(struct side *w)
 		return false;
 	eh.e_ident[EI_DATA] = w->s->big ? ELFDATA2MSB : ELFDATA2LSB;
 	/* Not ET_EXEC: lldb would take the side-car for the program when that is ET_DYN (a PIE). */
-	eh.e_type = ET_DYN;
+	eh.e_type = w->s->relocatable ? ET_REL : ET_DYN;
 	eh.e_machine = w->s->machine;
 	eh.e_flags = w->s->flags;
 	eh.e_version = EV_CURRENT;
@@ -391,7 +520,7 @@ static struct wdx_error *write_file(struct side *w, struct wdx_buf *out)
 
 	w->elf = elf_begin(w->fd, ELF_C_WRITE, NULL);
 	if (!w->elf || !gelf_newehdr(w->elf, w->s->is64 ? ELFCLASS64 : ELFCLASS32) ||
-	    !gelf_newphdr(w->elf, w->memory_size ? 3 : 2))
+	    (!w->s->relocatable && !gelf_newphdr(w->elf, w->memory_size ? 3 : 2)))
 		return libelf_error("side-car");
 	err = add_sections(w);
 	if (err)
@@ -442,6 +571,8 @@ static void side_deinit(struct side *w)
 	wdx_buf_deinit(&w->names);
 	free(w->entries);
 	free(w->symtab);
+	free(w->relocs);
+	free(w->nrelocs);
 }
 
 struct wdx_error *wdx_elf_write(const struct wdx_sidecar *s, struct wdx_buf *out)
