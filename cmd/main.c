@@ -109,6 +109,7 @@ static int transform(struct command *c)
 		.map_size = c->map.size,
 		.dwarf_version = c->opt.dwarf_version,
 		.compress = c->opt.compress,
+		.debugger = c->opt.debugger,
 		.emit_map = c->opt.emit_map != NULL,
 		.strict = c->opt.strict,
 		.trust_map = c->opt.trust_map,

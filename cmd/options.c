@@ -25,6 +25,9 @@ static const char help[] =
 	"      --text-address=ADDR     where the code is loaded, for --load-script\n"
 	"      --memory-address=ADDR   where linear memory begins, for --load-script\n"
 	"      --emit-map=FILE         also write the map, as JSON\n"
+	"      --debugger=gdb|lldb|none\n"
+	"                              for whom pointers are made to work (default: gdb;\n"
+	"                                none: they are the numbers that they are)\n"
 	"      --dwarf-version=4|5     version of the DWARF written (default: 5)\n"
 	"      --compress-debug-sections[=none|zlib|zstd]\n"
 	"                              compress .debug_* sections (default: none; without\n"
@@ -51,6 +54,7 @@ enum { /* options without a letter */
        OPT_TEXT_ADDRESS,
        OPT_MEMORY_ADDRESS,
        OPT_EMIT_MAP,
+       OPT_DEBUGGER,
        OPT_DWARF_VERSION,
        OPT_COMPRESS,
        OPT_STRICT,
@@ -66,6 +70,7 @@ static const struct option long_options[] = {
 	{"text-address", required_argument, NULL, OPT_TEXT_ADDRESS},
 	{"memory-address", required_argument, NULL, OPT_MEMORY_ADDRESS},
 	{"emit-map", required_argument, NULL, OPT_EMIT_MAP},
+	{"debugger", required_argument, NULL, OPT_DEBUGGER},
 	{"dwarf-version", required_argument, NULL, OPT_DWARF_VERSION},
 	{"compress-debug-sections", optional_argument, NULL, OPT_COMPRESS},
 	{"strict", no_argument, NULL, OPT_STRICT},
@@ -107,6 +112,10 @@ struct choice {
 static const struct choice colors[] = {
 	{"auto", COLOR_AUTO}, {"always", COLOR_ALWAYS}, {"never", COLOR_NEVER}, {NULL, 0}};
 static const struct choice formats[] = {{"table", STATS_TABLE}, {"json", STATS_JSON}, {NULL, 0}};
+static const struct choice debuggers[] = {{"gdb", WDX_DEBUGGER_GDB},
+					  {"lldb", WDX_DEBUGGER_LLDB},
+					  {"none", WDX_DEBUGGER_NONE},
+					  {NULL, 0}};
 static const struct choice versions[] = {{"4", 4}, {"5", 5}, {NULL, 0}};
 /* The names of as(1), ld(1) and objcopy(1); zlib-gnu, which they have too, is obsolete. */
 static const struct choice compressions[] = {{"none", WDX_COMPRESS_DEBUG_NONE},
@@ -180,6 +189,10 @@ static enum parsed valued_option(struct options *o, int opt, const char *value)
 		return address("text-address", value, &o->text);
 	case OPT_MEMORY_ADDRESS:
 		return address("memory-address", value, &o->memory);
+	case OPT_DEBUGGER:
+		parsed = choose("debugger", debuggers, value, &n);
+		o->debugger = (enum wdx_debugger)n;
+		return parsed;
 	case OPT_DWARF_VERSION:
 		parsed = choose("dwarf-version", versions, value, &n);
 		o->dwarf_version = (unsigned)n;

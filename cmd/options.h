@@ -31,6 +31,7 @@ struct options {
 	enum stats_format stats;
 	unsigned dwarf_version;
 	enum wdx_compress compress;
+	enum wdx_debugger debugger;
 	bool strict, trust_map;
 	enum color color;
 	enum verbosity verbosity;

@@ -131,6 +131,7 @@ static void place_sections(struct run *r)
 	r->xlat.env.memory_addr = out->memory_addr;
 	r->xlat.env.memory_size = out->memory_size;
 	r->xlat.env.address64 = r->wasm.memories.len && r->wasm.memories.data[0].is64;
+	wdx_pointers_init(&r->xlat.pointers, r->config->debugger, &r->xlat.env);
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------
@@ -153,6 +154,7 @@ static struct wdx_error *translate(struct run *r)
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);
 	place_sections(r);
+	pass.addresses = wdx_pointers_relocate(&r->xlat.pointers);
 	r->xlat.module_name = c->module_name;
 	r->xlat.dwarf_version = pass.version;
 	if (c->trace) {
@@ -201,6 +203,16 @@ static const struct wdx_elf_symbol *symbols(const struct run *r, size_t *n)
 	return s;
 }
 
+static struct wdx_elf_site *sites(const struct run *r)
+{
+	struct wdx_elf_site *s = calloc(r->dwarf.naddresses + 1, sizeof(*s));
+
+	for (size_t i = 0; s && i < r->dwarf.naddresses; i++)
+		s[i] = (struct wdx_elf_site){r->dwarf.addresses[i].section,
+					     r->dwarf.addresses[i].offset};
+	return s;
+}
+
 static struct wdx_error *write_sidecar(struct run *r)
 {
 	static const enum wdx_compression compression[] = {WDX_COMPRESS_NONE, WDX_COMPRESS_ZLIB,
@@ -212,9 +224,11 @@ static struct wdx_error *write_sidecar(struct run *r)
 	uint8_t id[32];
 	size_t nsymbols;
 	const struct wdx_elf_symbol *sym = symbols(r, &nsymbols);
+	struct wdx_elf_site *site = sites(r);
 
-	if (!debug || !sym) {
+	if (!debug || !sym || !site) {
 		free(debug);
+		free(site);
 		free((void *)sym);
 		return &wdx_nomem;
 	}
@@ -236,9 +250,13 @@ static struct wdx_error *write_sidecar(struct run *r)
 				.debug = debug,
 				.ndebug = r->dwarf.n,
 				.build_id = id,
-				.compress = compression[r->config->compress]};
+				.compress = compression[r->config->compress],
+				.relocatable = wdx_pointers_relocate(&r->xlat.pointers),
+				.sites = site,
+				.nsites = r->dwarf.naddresses};
 	err = wdx_elf_write(&s, &out);
 	free(debug);
+	free(site);
 	free((void *)sym);
 	if (err) {
 		wdx_buf_deinit(&out);

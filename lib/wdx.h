@@ -29,6 +29,13 @@ enum wdx_compress {
 	WDX_COMPRESS_DEBUG_ZSTD,
 };
 
+/* For whom the side-car is made: they differ in how pointers into linear memory can be shown. */
+enum wdx_debugger {
+	WDX_DEBUGGER_GDB,
+	WDX_DEBUGGER_LLDB,
+	WDX_DEBUGGER_NONE, /* types as in the module: pointers are numbers */
+};
+
 /* What to do.  Zero-initialise, then fill in; the first six members are required. */
 struct wdx_config {
 	const char *module_name; /* for messages */
@@ -41,6 +48,7 @@ struct wdx_config {
 
 	unsigned dwarf_version;	    /* 4 or 5; 0: 5 */
 	enum wdx_compress compress; /* of .debug_* */
+	enum wdx_debugger debugger;
 	bool emit_map;		    /* also give the map as JSON */
 	bool strict;	/* any loss (see wdx_stats) is an input error; loss by dead code is none */
 	bool trust_map; /* take its claims of where locals are as they are: the machine code is

@@ -72,6 +72,8 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 	bool label = c->die->tag == DW_TAG_label && wdx_die_attr(c->die, DW_AT_low_pc);
 
 	x->stats.dies_in++;
+	if (!wdx_pointers_note(&x->pointers, c))
+		x->pointers.failed = true;
 	if ((!function && !label && !is_block(c->die->tag)) || !has_code(c->die))
 		return WDX_KEEP;
 	wdx_die_pcs(c, &r, &n);
@@ -268,10 +270,10 @@ static enum wdx_verdict unit(const struct wdx_cursor *c, struct wdx_emit *e, voi
 {
 	struct wdx_xlat *x = arg;
 
-	(void)c;
 	leave_scopes(x, 0);
 	x->stats.units++;
 	wdx_emit_base(e, x->text_addr);
+	wdx_pointers_unit(x, c, e);
 	return WDX_COPY;
 }
 
@@ -293,8 +295,10 @@ static enum wdx_verdict die(const struct wdx_cursor *c, bool bare, struct wdx_em
 {
 	struct wdx_xlat *x = arg;
 	unsigned tag = c->die->tag;
+	enum wdx_verdict v = wdx_pointers_die(x, c, e);
 
-	(void)e;
+	if (v != WDX_COPY)
+		return v;
 	leave_scopes(x, c->depth);
 	x->bare = bare;
 	x->call_return = 0;
@@ -340,7 +344,10 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 			     struct wdx_emit *e, void *arg)
 {
 	struct wdx_xlat *x = arg;
+	enum wdx_verdict v = wdx_pointers_attr(x, c, a, e);
 
+	if (v != WDX_COPY)
+		return v;
 	if (a->class == WDX_CLASS_ADDRESS)
 		return address_attr(x, a, e);
 	if (is_call_promise(a->name)) {
@@ -354,21 +361,9 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 	return WDX_COPY;
 }
 
-static bool is_pointer(unsigned tag)
-{
-	return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
-	       tag == DW_TAG_rvalue_reference_type;
-}
-
-/* Producers leave the size of pointers out, for it is the unit's address size; which is the
- * target's now, while a pointer in linear memory stays as wide as it was. */
 static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
-	const struct wdx_xlat *x = arg;
-
-	if (is_pointer(c->die->tag) && !wdx_die_attr(c->die, DW_AT_byte_size) &&
-	    c->unit->address_size != wdx_target_address_size(x->target))
-		wdx_emit_uint(e, DW_AT_byte_size, c->unit->address_size);
+	wdx_pointers_attrs_end(arg, c, e);
 }
 
 static void lost(const struct wdx_cursor *c, enum wdx_lost what, const char *detail, void *arg)
@@ -534,6 +529,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_vec_free(&x->ranges);
 	wdx_vec_free(&x->clipped);
 	wdx_vec_free(&x->locs);
+	wdx_pointers_deinit(&x->pointers);
 	free(x->preserved);
 	free(x->described);
 	memset(x, 0, sizeof(*x));

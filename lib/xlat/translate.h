@@ -12,6 +12,7 @@
 #include "flow/code.h"
 #include "xlat/expr.h"
 #include "xlat/loss.h"
+#include "xlat/pointers.h"
 
 struct wdx_described { /* a function that has an entry, found in the first pass */
 	uint64_t unit; /* offset of the unit */
@@ -38,6 +39,8 @@ struct wdx_xlat {
 
 	WDX_VEC(struct wdx_described) entries; /* by unit, as the walk goes */
 	size_t next_entry;		       /* the first of units not yet written */
+
+	struct wdx_pointers pointers;
 
 	/* where the walk is */
 	bool bare;

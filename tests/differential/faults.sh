@@ -21,7 +21,8 @@ prepare()
 	local module=$STORE/data/$1.wasm image=$TMP/$1-$2
 
 	[ -f "$module" ] || skip_all "no test modules (tests/setup)"
-	[ -f "$image.debug" ] || sidecar "$ENGINE" "$module" "$2" "$image" "--emit-map=$image.json"
+	[ -f "$image.debug" ] || sidecar "$ENGINE" "$module" "$2" "$image" "--emit-map=$image.json" \
+		--debugger=none
 }
 
 # judge MODULE OPT SIDE-CAR OPTION...: the stepper's verdict

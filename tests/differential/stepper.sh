@@ -30,7 +30,8 @@ for name in calc types wide; do
 		[ -f "$module" ] || skip_all "no test modules (tests/setup)"
 		for opt in ${OPTS:-0 2}; do
 			image=$TMP/$name-$variant-$opt
-			sidecar "$ENGINE" "$module" "$opt" "$image" "--emit-map=$image.json" || exit 3
+			sidecar "$ENGINE" "$module" "$opt" "$image" "--emit-map=$image.json" \
+				--debugger=none || exit 3
 			step "$name $variant, engine -O$opt: statements" "$module" "$image" \
 				--strict --stops "${STOPS:-4000}"
 			step "$name $variant, engine -O$opt: every instruction" "$module" "$image" \

@@ -115,8 +115,9 @@ class Case:
     def map_path(self, jit):
         return self.path("%s-jit%d.map.json" % (self.base, jit))
 
-    def sidecar(self, jit):
-        return self.path("%s-jit%d.debug" % (self.base, jit))
+    def sidecar(self, jit, debugger="none"):
+        return self.path("%s-jit%d.%s.debug" % (self.base, jit,
+                                                "gdb" if debugger == "gdb" else "none"))
 
     def job(self, **more):
         job = {k: self.settings[k] for k in ("steps", "globals_every", "follow")}
@@ -136,9 +137,9 @@ class Case:
                 pass
         return path
 
-    def wasm_job(self, jit):
+    def wasm_job(self, jit, debugger):
         return self.job(program=make.HOST, args=make.image_args(self.folder, self.base, jit),
-                        sidecar=self.sidecar(jit))
+                        sidecar=self.sidecar(jit, debugger))
 
     def wasm_path(self, debugger, jit):
         return self.path("%s-jit%d.%s.trace" % (self.base, jit, debugger))
@@ -146,7 +147,7 @@ class Case:
     def compare(self, debugger, jit):
         """Traces the wasm program while it compares."""
         host = self.host_trace(debugger)
-        trace = Trace(debugger, self.wasm_job(jit), self.wasm_path(debugger, jit))
+        trace = Trace(debugger, self.wasm_job(jit, debugger), self.wasm_path(debugger, jit))
         comparison = self.comparison(jit)
         records = iter(trace)
         comparison.run(read_trace(host), records)
@@ -162,7 +163,7 @@ class Case:
 
     def probe(self, debugger, jit, stop, frame, expression):
         """The value of an expression at a stop of the wasm trace; None when there is none."""
-        job = self.wasm_job(jit)
+        job = self.wasm_job(jit, debugger)
         job["probe"] = [stop, frame, expression]
         job["steps"] = stop + 1
         last = {}

@@ -118,9 +118,11 @@ def build_image(folder, base, jit):
 
 
 def build_sidecar(folder, base, jit):
+    """BASE-jitN.DEBUGGER.debug, for each debugger; none: pointers as in the module."""
     name = "%s-jit%d" % (base, jit)
-    run([TOOL, "-q", base + ".wasm", name + ".cwasm", "-o", name + ".debug", "--emit-map",
-         name + ".map.json"], folder)
+    for debugger in ("gdb", "none"):
+        run([TOOL, "-q", base + ".wasm", name + ".cwasm", "-o", "%s.%s.debug" % (name, debugger),
+             "--debugger", debugger, "--emit-map", name + ".map.json"], folder)
 
 
 def run_image(folder, base, jit):

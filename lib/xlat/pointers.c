@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The types of the module, as far as pointers are concerned, and the way to each debugger's file.
+ */
+#include "xlat/pointers.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#include "elf/elf.h"
+#include "xlat/translate.h"
+
+/* Chains of typedefs and qualifiers are short; longer ones, and circles, count as not known. */
+enum { MAX_CHAIN = 32, MAX_NAME = 256 };
+
+/* ---- tags -------------------------------------------------------------------------------------
+ */
+
+static bool is_noted(unsigned tag)
+{
+	switch (tag) {
+	case DW_TAG_array_type:
+	case DW_TAG_base_type:
+	case DW_TAG_enumeration_type:
+	case DW_TAG_namespace:
+	case DW_TAG_ptr_to_member_type:
+	case DW_TAG_subroutine_type:
+		return true;
+	default: {
+		struct wdx_type t = {.tag = (uint16_t)tag};
+
+		return wdx_type_is_alias(&t) || wdx_type_is_pointer(&t) || wdx_type_is_record(&t);
+	}
+	}
+}
+
+bool wdx_type_is_alias(const struct wdx_type *t)
+{
+	return t->tag == DW_TAG_typedef || t->tag == DW_TAG_const_type ||
+	       t->tag == DW_TAG_volatile_type || t->tag == DW_TAG_restrict_type ||
+	       t->tag == DW_TAG_atomic_type;
+}
+
+bool wdx_type_is_pointer(const struct wdx_type *t)
+{
+	return t->tag == DW_TAG_pointer_type || t->tag == DW_TAG_reference_type ||
+	       t->tag == DW_TAG_rvalue_reference_type;
+}
+
+bool wdx_type_is_record(const struct wdx_type *t)
+{
+	return t->tag == DW_TAG_structure_type || t->tag == DW_TAG_class_type ||
+	       t->tag == DW_TAG_union_type || t->tag == DW_TAG_interface_type;
+}
+
+/* ---- the first pass ---------------------------------------------------------------------------
+ */
+
+static uint64_t number(const struct wdx_die *die, unsigned at)
+{
+	const struct wdx_attr *a = wdx_die_attr(die, at);
+
+	return a && a->class == WDX_CLASS_CONSTANT && a->value < UINT32_MAX ? a->value : 0;
+}
+
+static uint32_t target_of(const struct wdx_die *die)
+{
+	const struct wdx_attr *a = wdx_die_attr(die, DW_AT_type);
+
+	return a && a->class == WDX_CLASS_REF && a->value < UINT32_MAX ? (uint32_t)a->value : 0;
+}
+
+static bool is_c(const struct wdx_die *unit)
+{
+	switch (number(unit, DW_AT_language)) {
+	case DW_LANG_C89:
+	case DW_LANG_C:
+	case DW_LANG_C99:
+	case DW_LANG_C11:
+	case 0x2c: /* DW_LANG_C17 */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Remembers what is open at each depth; 0: nothing that is of interest. */
+static bool enter(struct wdx_pointers *p, unsigned depth, uint32_t what)
+{
+	while (p->scopes.len < depth) {
+		uint32_t *none = wdx_vec_push(&p->scopes);
+
+		if (!none)
+			return false;
+		*none = 0;
+	}
+	p->scopes.len = depth;
+	uint32_t *slot = wdx_vec_push(&p->scopes);
+
+	if (slot)
+		*slot = what;
+	return slot;
+}
+
+static void fill(struct wdx_type *t, const struct wdx_cursor *c)
+{
+	const struct wdx_attr *name = wdx_die_attr(c->die, DW_AT_name);
+
+	t->offset = (uint32_t)c->die->offset;
+	t->tag = c->die->tag;
+	t->target = target_of(c->die);
+	t->size = (uint32_t)number(c->die, DW_AT_byte_size);
+	if (!t->size && wdx_type_is_pointer(t))
+		t->size = c->unit->address_size;
+	t->name = name && name->class == WDX_CLASS_STRING ? (const char *)name->data : NULL;
+	t->twin = WDX_NO_IDENT;
+	if (wdx_die_attr(c->die, DW_AT_declaration))
+		t->flags |= WDX_TYPE_DECLARED;
+	if (wdx_die_attr(c->die, DW_AT_signature))
+		t->flags |= WDX_TYPE_SIGNATURE;
+}
+
+bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
+{
+	struct wdx_type *t;
+	uint32_t parent = 0;
+
+	if (!p->ops)
+		return true;
+	if (!c->depth)
+		p->c = is_c(c->die);
+	if (!is_noted(c->die->tag))
+		return enter(p, c->depth, 0);
+	if (c->depth && c->depth <= p->scopes.len)
+		parent = p->scopes.data[c->depth - 1];
+	t = wdx_vec_push(&p->types);
+	if (!t)
+		return false;
+	*t = (struct wdx_type){.parent = parent, .flags = p->c ? WDX_TYPE_C : 0};
+	fill(t, c);
+	return enter(p, c->depth, (uint32_t)p->types.len);
+}
+
+/* ---- types ------------------------------------------------------------------------------------
+ */
+
+/* The first type from that offset on. */
+static size_t type_index(const struct wdx_pointers *p, uint64_t offset)
+{
+	size_t lo = 0, hi = p->types.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->types.data[mid].offset < offset)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct wdx_type *wdx_type_at(const struct wdx_pointers *p, uint64_t offset)
+{
+	size_t i = type_index(p, offset);
+
+	return offset && i < p->types.len && p->types.data[i].offset == offset ? &p->types.data[i]
+									       : NULL;
+}
+
+struct wdx_type *wdx_type_stripped(const struct wdx_pointers *p, struct wdx_type *t)
+{
+	for (int step = 0; t && wdx_type_is_alias(t); step++)
+		t = step < MAX_CHAIN ? wdx_type_at(p, t->target) : NULL;
+	return t;
+}
+
+uint32_t wdx_type_bytes(const struct wdx_pointers *p, struct wdx_type *t)
+{
+	t = wdx_type_stripped(p, t);
+	return t ? t->size : 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+static bool add(struct wdx_buf *b, const char *s)
+{
+	if (b->len + strlen(s) > MAX_NAME)
+		return false;
+	wdx_buf_bytes(b, s, strlen(s));
+	return !b->failed;
+}
+
+static bool add_scopes(const struct wdx_pointers *p, uint32_t parent, struct wdx_buf *b, int depth)
+{
+	const struct wdx_type *t = parent ? &p->types.data[parent - 1] : NULL;
+
+	if (!t)
+		return true;
+	return depth < MAX_CHAIN && add_scopes(p, t->parent, b, depth + 1) &&
+	       (t->name || t->tag == DW_TAG_namespace) &&
+	       add(b, t->name ? t->name : "(anonymous namespace)") && add(b, "::");
+}
+
+static bool add_own_name(const struct wdx_pointers *p, const struct wdx_type *t, struct wdx_buf *b)
+{
+	static const struct {
+		unsigned tag;
+		const char *word;
+	} words[] = {{DW_TAG_structure_type, "struct "},
+		     {DW_TAG_union_type, "union "},
+		     {DW_TAG_enumeration_type, "enum "}};
+
+	for (size_t i = 0; i < 3 && t->flags & WDX_TYPE_C; i++)
+		if (words[i].tag == t->tag && !add(b, words[i].word))
+			return false;
+	return add_scopes(p, t->parent, b, 0) && add(b, t->name);
+}
+
+static bool add_name(const struct wdx_pointers *p, struct wdx_type *t, struct wdx_buf *b,
+		     int depth);
+
+static bool add_target(const struct wdx_pointers *p, const struct wdx_type *t, struct wdx_buf *b,
+		       int depth)
+{
+	struct wdx_type *target = wdx_type_at(p, t->target);
+
+	if (!t->target)
+		return add(b, "void");
+	return target && depth < MAX_CHAIN && add_name(p, target, b, depth + 1);
+}
+
+static const char *qualifier(unsigned tag)
+{
+	return tag == DW_TAG_const_type	     ? "const"
+	       : tag == DW_TAG_volatile_type ? "volatile"
+	       : tag == DW_TAG_restrict_type ? "restrict"
+					     : "_Atomic";
+}
+
+static bool add_qualified(const struct wdx_pointers *p, const struct wdx_type *t, struct wdx_buf *b,
+			  int depth)
+{
+	const struct wdx_type *target = wdx_type_at(p, t->target);
+
+	if (target && wdx_type_is_pointer(target))
+		return add_target(p, t, b, depth) && add(b, " ") && add(b, qualifier(t->tag));
+	return add(b, qualifier(t->tag)) && add(b, " ") && add_target(p, t, b, depth);
+}
+
+static bool add_name(const struct wdx_pointers *p, struct wdx_type *t, struct wdx_buf *b, int depth)
+{
+	if (t->name)
+		return add_own_name(p, t, b);
+	if (wdx_type_is_pointer(t)) {
+		const char *stars = t->tag == DW_TAG_pointer_type     ? "*"
+				    : t->tag == DW_TAG_reference_type ? "&"
+								      : "&&";
+
+		return add_target(p, t, b, depth) && (b->data[b->len - 1] == '*' || add(b, " ")) &&
+		       add(b, stars);
+	}
+	return wdx_type_is_alias(t) && t->tag != DW_TAG_typedef && add_qualified(p, t, b, depth);
+}
+
+bool wdx_type_name(const struct wdx_pointers *p, struct wdx_type *t, struct wdx_buf *b)
+{
+	return add_name(p, t, b, 0);
+}
+
+/* ---- the second pass --------------------------------------------------------------------------
+ */
+
+static bool unit_has_twins(const struct wdx_pointers *p, const struct wdx_unit *u)
+{
+	for (size_t i = type_index(p, u->offset);
+	     i < p->types.len && p->types.data[i].offset < u->offset + u->size; i++)
+		if (p->types.data[i].twin != WDX_NO_IDENT)
+			return true;
+	return false;
+}
+
+void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+
+	if (!p->ops)
+		return;
+	if (p->failed)
+		wdx_emit_fail(e, "out of memory");
+	if (!p->prepared)
+		p->ops->prepare(x, e);
+	p->prepared = true;
+	p->call = NULL;
+	p->procedure = unit_has_twins(p, c->unit) ? wdx_ident_new(e) : WDX_NO_IDENT;
+}
+
+enum wdx_verdict wdx_pointers_die(struct wdx_xlat *x, const struct wdx_cursor *c,
+				  struct wdx_emit *e)
+{
+	const struct wdx_pointers *p = &x->pointers;
+
+	if (!p->ops)
+		return WDX_COPY;
+	return p->ops->die(
+		x, c, !p->copied && is_noted(c->die->tag) ? wdx_type_at(p, c->die->offset) : NULL,
+		e);
+}
+
+enum wdx_verdict wdx_pointers_attr(struct wdx_xlat *x, const struct wdx_cursor *c,
+				   const struct wdx_attr *a, struct wdx_emit *e)
+{
+	return x->pointers.ops ? x->pointers.ops->attr(x, c, a, e) : WDX_COPY;
+}
+
+/* Producers leave the size of pointers out, for it is the unit's address size; which is the
+ * target's now, while a pointer in linear memory stays as wide as it was. */
+void wdx_pointers_attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
+{
+	const struct wdx_type t = {.tag = c->die->tag};
+
+	if (wdx_type_is_pointer(&t) && !wdx_die_attr(c->die, DW_AT_byte_size) &&
+	    c->unit->address_size != wdx_target_address_size(x->target))
+		wdx_emit_uint(e, DW_AT_byte_size, c->unit->address_size);
+	if (x->pointers.ops)
+		x->pointers.ops->attrs_end(x, c, e);
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,
+		       const struct wdx_xenv *env)
+{
+	const struct wdx_target *t = env->target;
+	bool is64 = wdx_target_address_size(t) == 8, big = wdx_target_big_endian(t);
+
+	p->copied = NULL;
+	p->procedure = WDX_NO_IDENT;
+	if (!env->memory_size || !is64 || big)
+		return;
+	if (debugger == WDX_DEBUGGER_GDB && wdx_elf_relocates(wdx_target_elf_machine(t), is64, big))
+		p->ops = &wdx_gdb_ops;
+}
+
+void wdx_pointers_deinit(struct wdx_pointers *p)
+{
+	wdx_vec_free(&p->types);
+	wdx_vec_free(&p->scopes);
+}

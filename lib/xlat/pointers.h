@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * Pointers that work.  A pointer in linear memory is an offset into it, which a debugger takes for
+ * a native address.  What can be said so that it follows it differs from debugger to debugger: each
+ * has a table of operations; pointers.c knows the types of the module, and which are pointed to.
+ */
+#ifndef WDX_XLAT_POINTERS_H
+#define WDX_XLAT_POINTERS_H
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "wdx.h"
+#include "wdx_pass.h"
+
+struct wdx_xenv;
+struct wdx_xlat;
+
+enum wdx_type_flags {
+	WDX_TYPE_DECLARED = 1,	/* an incomplete type */
+	WDX_TYPE_SIGNATURE = 2, /* stands for one in a type unit */
+	WDX_TYPE_C = 4,		/* of a unit in C, where tags have names of their own */
+	WDX_TYPE_POINTED = 8,	/* something points to it */
+};
+
+/* An entry that is a type, or has types in it. */
+struct wdx_type {
+	uint32_t offset; /* in .debug_info */
+	uint32_t parent; /* 1 + index of what it is in; 0: nothing that gives it a name */
+	uint32_t target; /* offset of its DW_AT_type; 0: none */
+	uint32_t size;	 /* bytes, as it says itself; 0: it does not */
+	wdx_ident twin;	 /* what stands beside it in the output */
+	uint16_t tag;
+	uint8_t flags;
+	const char *name; /* borrowed from the input; NULL: none */
+};
+
+struct wdx_pointers {
+	const struct wdx_debugger_ops *ops; /* NULL: plain types */
+	WDX_VEC(struct wdx_type) types;	    /* by offset */
+	WDX_VEC(uint32_t) scopes;	    /* in the first pass: 1 + index of the open ones */
+	bool c;				    /* in the first pass: of the unit in work */
+	bool failed;			    /* memory is out */
+	bool prepared;			    /* the first pass is over */
+	struct wdx_type *copied; /* its twin is being written as a copy of it; NULL: no one is */
+	unsigned copied_depth;
+	uint64_t discr; /* in the copy, of the discriminant: offset, and identity of its twin */
+	wdx_ident discr_twin;
+	/* of the unit in work: what turns an offset into an address, and the call of it */
+	wdx_ident procedure;
+	const struct wdx_expr *call;
+};
+
+/* What one debugger needs; members may be NULL. */
+struct wdx_debugger_ops {
+	bool relocate; /* addresses in expressions hold only after relocation */
+	/* once, between the passes: decides which types get a twin, by wdx_ident_beside() */
+	void (*prepare)(struct wdx_xlat *x, struct wdx_emit *e);
+	/* an entry of the table, t, or (t NULL) another one, is about to be written */
+	enum wdx_verdict (*die)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
+				struct wdx_emit *e);
+	enum wdx_verdict (*attr)(struct wdx_xlat *x, const struct wdx_cursor *c,
+				 const struct wdx_attr *a, struct wdx_emit *e);
+	void (*attrs_end)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+};
+
+extern const struct wdx_debugger_ops wdx_gdb_ops;
+
+/* Chooses the operations; plain types where that debugger could not follow pointers anyway. */
+void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,
+		       const struct wdx_xenv *env);
+void wdx_pointers_deinit(struct wdx_pointers *p);
+
+static inline bool wdx_pointers_relocate(const struct wdx_pointers *p)
+{
+	return p->ops && p->ops->relocate;
+}
+
+/* ---- types ------------------------------------------------------------------------------------
+ */
+
+struct wdx_type *wdx_type_at(const struct wdx_pointers *p, uint64_t offset); /* or NULL */
+/* What is behind typedefs and qualifiers; NULL: void, or no type that is known. */
+struct wdx_type *wdx_type_stripped(const struct wdx_pointers *p, struct wdx_type *t);
+bool wdx_type_is_alias(const struct wdx_type *t);   /* typedefs, qualifiers */
+bool wdx_type_is_pointer(const struct wdx_type *t); /* references too */
+bool wdx_type_is_record(const struct wdx_type *t);
+/* Bytes of a value; 0: not known, as of arrays. */
+uint32_t wdx_type_bytes(const struct wdx_pointers *p, struct wdx_type *t);
+/* Appends the type as the source spells it; false: not known, or too long. */
+bool wdx_type_name(const struct wdx_pointers *p, struct wdx_type *t, struct wdx_buf *b);
+
+/* ---- events (see struct wdx_visitor) ----------------------------------------------------------
+ */
+
+bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c); /* of keep */
+void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+enum wdx_verdict wdx_pointers_die(struct wdx_xlat *x, const struct wdx_cursor *c,
+				  struct wdx_emit *e);
+enum wdx_verdict wdx_pointers_attr(struct wdx_xlat *x, const struct wdx_cursor *c,
+				   const struct wdx_attr *a, struct wdx_emit *e);
+void wdx_pointers_attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * Pointers for gdb.  They stay as wide as they are in linear memory, and point to a twin of their
+ * type whose DW_AT_data_location (DWARF 5 §5.19) turns an offset into an address, and leaves an
+ * address as it is: gdb asks again once it has one.  Nothing but pointers refers to twins.
+ *
+ *  structs, arrays	a copy, by reference (DW_AT_abstract_origin), but for nested types
+ *  typedefs and qualifiers of these	a copy that leads to the twin
+ *  what is no aggregate	an array of rank 0, which gdb shows as its element
+ *  functions, void	none
+ *
+ * A twin of a struct stands before it: the name given in a cast finds the first, and a cast wants
+ * the twin.
+ */
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xlat/translate.h"
+
+#ifndef DW_AT_rank
+#define DW_AT_rank 0x71
+#endif
+
+/* ---- which types get a twin -------------------------------------------------------------------
+ */
+
+static bool is_copied(const struct wdx_type *t)
+{
+	return wdx_type_is_record(t) || t->tag == DW_TAG_array_type;
+}
+
+static bool is_scalar(const struct wdx_type *t)
+{
+	return t->tag == DW_TAG_base_type || t->tag == DW_TAG_enumeration_type ||
+	       t->tag == DW_TAG_ptr_to_member_type || wdx_type_is_pointer(t);
+}
+
+static void give_twin(struct wdx_type *t, struct wdx_emit *e)
+{
+	if (t->twin == WDX_NO_IDENT)
+		t->twin = wdx_ident_beside(e, t->offset);
+}
+
+/* Of a struct the twin, and those of the typedefs and qualifiers that lead to it; of a scalar one
+ * that stands for all of them. */
+static void mark(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
+{
+	struct wdx_type *end = wdx_type_stripped(p, t);
+
+	if (!end || t->flags & WDX_TYPE_POINTED)
+		return;
+	t->flags |= WDX_TYPE_POINTED;
+	end->flags |= WDX_TYPE_POINTED;
+	if (end->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE))
+		return;
+	if (is_scalar(end) && end->size)
+		give_twin(t, e);
+	if (!is_copied(end))
+		return;
+	for (; t != end; t = wdx_type_at(p, t->target))
+		give_twin(t, e);
+	give_twin(end, e);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_incomplete(const struct wdx_type *t)
+{
+	return wdx_type_is_record(t) && t->flags & WDX_TYPE_DECLARED &&
+	       t->flags & WDX_TYPE_POINTED && t->name;
+}
+
+/* What is pointed to by a declaration is looked up by its name, and the twin must be what is found.
+ */
+static bool mark_defined_elsewhere(struct wdx_pointers *p, struct wdx_emit *e)
+{
+	const char **names = calloc(p->types.len + 1, sizeof(*names));
+	struct wdx_type *t;
+	size_t n = 0;
+
+	if (!names)
+		return false;
+	wdx_vec_each (t, &p->types)
+		if (is_incomplete(t))
+			names[n++] = t->name;
+	qsort(names, n, sizeof(*names), by_name);
+	wdx_vec_each (t, &p->types)
+		if (n && wdx_type_is_record(t) && t->name &&
+		    !(t->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE)) &&
+		    bsearch(&t->name, names, n, sizeof(*names), by_name))
+			give_twin(t, e);
+	free(names);
+	return true;
+}
+
+static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+	struct wdx_type *t, *target;
+
+	wdx_vec_each (t, &p->types) {
+		target = wdx_type_is_pointer(t) ? wdx_type_at(p, t->target) : NULL;
+		if (target)
+			mark(p, target, e);
+	}
+	if (!mark_defined_elsewhere(p, e))
+		wdx_emit_fail(e, "out of memory");
+}
+
+/* ---- the data location ------------------------------------------------------------------------
+ */
+
+/* On the stack: an offset, or an address already.  Offsets are below the bound, addresses are not;
+ * null stays null: minus one it is above the bound too. */
+static void emit_procedure(struct wdx_xlat *x, struct wdx_emit *e)
+{
+	static const uint8_t test[] = {DW_OP_dup, DW_OP_lit1, DW_OP_minus};
+	struct wdx_expr *out = wdx_expr_begin(e);
+
+	wdx_expr_raw(out, test, sizeof(test));
+	wdx_expr_const(out, x->env.address64 ? 40 : 32);
+	wdx_expr_op(out, DW_OP_shr);
+	wdx_expr_raw(out, (const uint8_t[]){DW_OP_bra, 10, 0}, 3);
+	wdx_expr_addr(out, x->env.memory_addr);
+	wdx_expr_op(out, DW_OP_plus);
+	wdx_emit_die(e, DW_TAG_dwarf_procedure, x->pointers.procedure);
+	wdx_emit_expr(e, DW_AT_location, out);
+	wdx_emit_die_end(e);
+}
+
+static void emit_data_location(struct wdx_pointers *p, struct wdx_emit *e)
+{
+	if (!p->call) {
+		struct wdx_expr *out = wdx_expr_begin(e);
+
+		wdx_expr_op(out, DW_OP_push_object_address);
+		wdx_expr_call(out, p->procedure);
+		p->call = out;
+	}
+	wdx_emit_expr(e, DW_AT_data_location, p->call);
+}
+
+/* ---- twins ------------------------------------------------------------------------------------
+ */
+
+static void emit_scalar(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
+			struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+	struct wdx_buf name = {0};
+
+	wdx_emit_die(e, DW_TAG_array_type, t->twin);
+	if (wdx_type_name(p, t, &name)) {
+		wdx_buf_u8(&name, 0);
+		if (!name.failed)
+			wdx_emit_string(e, DW_AT_name, (const char *)name.data);
+	}
+	wdx_buf_deinit(&name);
+	wdx_emit_ref(e, DW_AT_type, wdx_ident_of(c, t->offset));
+	wdx_emit_uint(e, DW_AT_byte_size, wdx_type_bytes(p, t));
+	wdx_emit_sint(e, DW_AT_rank, 0);
+	emit_data_location(p, e);
+	wdx_emit_die(e, DW_TAG_subrange_type, WDX_NO_IDENT);
+	wdx_emit_die_end(e);
+	wdx_emit_die_end(e);
+}
+
+/* What of a struct or an array is in its twin; nested types have names of their own. */
+static bool is_part(const struct wdx_die *die)
+{
+	switch (die->tag) {
+	case DW_TAG_member:
+	case DW_TAG_inheritance:
+	case DW_TAG_template_type_parameter:
+	case DW_TAG_template_value_parameter:
+	case DW_TAG_GNU_template_template_param:
+	case DW_TAG_GNU_template_parameter_pack:
+	case DW_TAG_variant_part:
+	case DW_TAG_variant:
+	case DW_TAG_subrange_type:
+	case DW_TAG_typedef:
+	case DW_TAG_variable:
+	case DW_TAG_formal_parameter:
+	case DW_TAG_unspecified_parameters:
+		return true;
+	case DW_TAG_subprogram:
+		return wdx_die_attr(die, DW_AT_declaration);
+	default:
+		return false;
+	}
+}
+
+static void emit_twin(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
+		      struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+
+	if (is_scalar(wdx_type_stripped(p, t))) {
+		emit_scalar(x, c, t, e);
+		return;
+	}
+	p->copied = t;
+	p->copied_depth = c->depth;
+	p->discr = 0;
+	wdx_emit_again(e, c, t->twin);
+	p->copied = NULL;
+}
+
+/* ---- events -----------------------------------------------------------------------------------
+ */
+
+static enum wdx_verdict die(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
+			    struct wdx_emit *e)
+{
+	const struct wdx_pointers *p = &x->pointers;
+
+	if (p->copied)
+		return c->depth == p->copied_depth || is_part(c->die) ? WDX_COPY : WDX_DROP;
+	if (t && t->twin != WDX_NO_IDENT)
+		emit_twin(x, c, t, e);
+	return WDX_COPY;
+}
+
+static bool refer_to_twin(const struct wdx_pointers *p, const struct wdx_cursor *c,
+			  const struct wdx_attr *a, struct wdx_emit *e)
+{
+	const struct wdx_type *target = wdx_type_at(p, a->value);
+
+	if (!target || target->twin == WDX_NO_IDENT || wdx_ident_of(c, a->value) == WDX_NO_IDENT)
+		return false;
+	wdx_emit_ref(e, DW_AT_type, target->twin);
+	return true;
+}
+
+/* A copy has its attributes from what it is a copy of, but for what leads to entries of its own. */
+static void copied_attr(struct wdx_pointers *p, const struct wdx_cursor *c,
+			const struct wdx_attr *a, struct wdx_emit *e)
+{
+	const struct wdx_type self = {.tag = c->die->tag};
+
+	if (a->class != WDX_CLASS_REF)
+		return;
+	if (a->name == DW_AT_type && c->depth == p->copied_depth && wdx_type_is_alias(&self)) {
+		refer_to_twin(p, c, a, e);
+	} else if (a->name == DW_AT_discr && wdx_ident_of(c, a->value) != WDX_NO_IDENT) {
+		p->discr = a->value;
+		p->discr_twin = wdx_ident_new(e);
+		wdx_emit_ref(e, DW_AT_discr, p->discr_twin);
+	}
+}
+
+static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
+			     const struct wdx_attr *a, struct wdx_emit *e)
+{
+	const struct wdx_type self = {.tag = c->die->tag};
+	bool type = a->name == DW_AT_type && a->class == WDX_CLASS_REF;
+
+	if (x->pointers.copied) {
+		copied_attr(&x->pointers, c, a, e);
+		return WDX_DROP;
+	}
+	return type && wdx_type_is_pointer(&self) && refer_to_twin(&x->pointers, c, a, e)
+		       ? WDX_DONE
+		       : WDX_COPY;
+}
+
+static void copied_end(struct wdx_pointers *p, const struct wdx_cursor *c, struct wdx_emit *e)
+{
+	wdx_emit_ref_short(e, DW_AT_abstract_origin, wdx_ident_of(c, c->die->offset));
+	if (c->die->offset == p->discr)
+		wdx_emit_ident(e, p->discr_twin);
+	if (c->depth == p->copied_depth && is_copied(p->copied))
+		emit_data_location(p, e);
+}
+
+static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+
+	if (!c->depth && p->procedure != WDX_NO_IDENT)
+		emit_procedure(x, e);
+	if (p->copied)
+		copied_end(p, c, e);
+}
+
+const struct wdx_debugger_ops wdx_gdb_ops = {
+	.relocate = true,
+	.prepare = prepare,
+	.die = die,
+	.attr = attr,
+	.attrs_end = attrs_end,
+};
