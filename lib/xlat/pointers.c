@@ -4,6 +4,7 @@
 #include "xlat/pointers.h"
 
 #include <dwarf.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "elf/elf.h"
@@ -119,6 +120,23 @@ static void fill(struct wdx_type *t, const struct wdx_cursor *c)
 		t->flags |= WDX_TYPE_SIGNATURE;
 }
 
+static bool note_part(struct wdx_pointers *p, uint32_t in, uint32_t offset)
+{
+	struct wdx_type_part *part = wdx_vec_push(&p->parts);
+
+	if (part)
+		*part = (struct wdx_type_part){offset, in};
+	return part;
+}
+
+/* What is in a type. */
+static bool note_in(struct wdx_pointers *p, const struct wdx_die *die, uint32_t in)
+{
+	if (in && die->tag == DW_TAG_variant_part)
+		p->types.data[in - 1].flags |= WDX_TYPE_VARIANT;
+	return !in || die->tag != DW_TAG_member || !p->rust || note_part(p, in - 1, target_of(die));
+}
+
 bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 {
 	struct wdx_type *t;
@@ -126,17 +144,21 @@ bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 
 	if (!p->ops)
 		return true;
-	if (!c->depth)
+	if (!c->depth) {
 		p->c = is_c(c->die);
-	if (!is_noted(c->die->tag))
-		return enter(p, c->depth, 0);
+		p->rust = number(c->die, DW_AT_language) == DW_LANG_Rust;
+	}
 	if (c->depth && c->depth <= p->scopes.len)
 		parent = p->scopes.data[c->depth - 1];
+	if (!is_noted(c->die->tag))
+		return note_in(p, c->die, parent) && enter(p, c->depth, 0);
 	t = wdx_vec_push(&p->types);
 	if (!t)
 		return false;
 	*t = (struct wdx_type){.parent = parent, .flags = p->c ? WDX_TYPE_C : 0};
 	fill(t, c);
+	if (p->rust && wdx_type_is_alias(t) && !note_part(p, (uint32_t)p->types.len - 1, t->target))
+		return false;
 	return enter(p, c->depth, (uint32_t)p->types.len);
 }
 
@@ -172,6 +194,57 @@ struct wdx_type *wdx_type_stripped(const struct wdx_pointers *p, struct wdx_type
 	for (int step = 0; t && wdx_type_is_alias(t); step++)
 		t = step < MAX_CHAIN ? wdx_type_at(p, t->target) : NULL;
 	return t;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct wdx_type_part *x = a, *y = b;
+
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return x->in < y->in ? -1 : x->in > y->in;
+}
+
+static const struct wdx_type_part *first_part(const struct wdx_pointers *p, uint32_t offset)
+{
+	const struct wdx_type_part *lo = p->parts.data, *hi = lo + p->parts.len;
+
+	while (lo < hi) {
+		const struct wdx_type_part *mid = lo + (hi - lo) / 2;
+
+		if (mid->offset < offset)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Each type is in the list once, when it has become one. */
+bool wdx_types_spread_variants(struct wdx_pointers *p)
+{
+	WDX_VEC(uint32_t) todo = {0};
+	const struct wdx_type_part *part, *end = p->parts.data + p->parts.len;
+	bool ok = !p->parts.len || wdx_vec_reserve(&todo, p->types.len);
+
+	if (p->parts.len)
+		qsort(p->parts.data, p->parts.len, sizeof(*p->parts.data), by_offset);
+	for (size_t i = 0; ok && p->parts.len && i < p->types.len; i++)
+		if (p->types.data[i].flags & WDX_TYPE_VARIANT)
+			todo.data[todo.len++] = (uint32_t)i;
+	while (ok && todo.len) {
+		uint32_t offset = p->types.data[todo.data[--todo.len]].offset;
+
+		for (part = first_part(p, offset); part < end && part->offset == offset; part++) {
+			struct wdx_type *in = &p->types.data[part->in];
+
+			if (!(in->flags & WDX_TYPE_VARIANT))
+				todo.data[todo.len++] = part->in;
+			in->flags |= WDX_TYPE_VARIANT;
+		}
+	}
+	wdx_vec_free(&todo);
+	return ok;
 }
 
 uint32_t wdx_type_bytes(const struct wdx_pointers *p, struct wdx_type *t)
@@ -346,5 +419,6 @@ void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,
 void wdx_pointers_deinit(struct wdx_pointers *p)
 {
 	wdx_vec_free(&p->types);
+	wdx_vec_free(&p->parts);
 	wdx_vec_free(&p->scopes);
 }

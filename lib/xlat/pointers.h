@@ -20,6 +20,8 @@ enum wdx_type_flags {
 	WDX_TYPE_SIGNATURE = 2, /* stands for one in a type unit */
 	WDX_TYPE_C = 4,		/* of a unit in C, where tags have names of their own */
 	WDX_TYPE_POINTED = 8,	/* something points to it */
+	WDX_TYPE_REACHED = 16,	/* the same, through typedefs and qualifiers */
+	WDX_TYPE_VARIANT = 32,	/* which members it has depends on its value */
 };
 
 /* An entry that is a type, or has types in it. */
@@ -34,14 +36,20 @@ struct wdx_type {
 	const char *name; /* borrowed from the input; NULL: none */
 };
 
+/* A value of `in` holds one of the type at that offset; noted where variants are possible. */
+struct wdx_type_part {
+	uint32_t offset, in; /* in: index */
+};
+
 struct wdx_pointers {
 	const struct wdx_debugger_ops *ops; /* NULL: plain types */
 	WDX_VEC(struct wdx_type) types;	    /* by offset */
-	WDX_VEC(uint32_t) scopes;	    /* in the first pass: 1 + index of the open ones */
-	bool c;				    /* in the first pass: of the unit in work */
-	bool failed;			    /* memory is out */
-	bool prepared;			    /* the first pass is over */
-	struct wdx_type *copied; /* its twin is being written as a copy of it; NULL: no one is */
+	WDX_VEC(struct wdx_type_part) parts;
+	WDX_VEC(uint32_t) scopes; /* in the first pass: 1 + index of the open ones */
+	bool c, rust;		  /* in the first pass: of the unit in work */
+	bool failed;		  /* memory is out */
+	bool prepared;		  /* the first pass is over */
+	struct wdx_type *copied;  /* its twin is being written as a copy of it; NULL: no one is */
 	unsigned copied_depth;
 	uint64_t discr; /* in the copy, of the discriminant: offset, and identity of its twin */
 	wdx_ident discr_twin;
@@ -84,6 +92,8 @@ struct wdx_type *wdx_type_stripped(const struct wdx_pointers *p, struct wdx_type
 bool wdx_type_is_alias(const struct wdx_type *t);   /* typedefs, qualifiers */
 bool wdx_type_is_pointer(const struct wdx_type *t); /* references too */
 bool wdx_type_is_record(const struct wdx_type *t);
+/* After the first pass: WDX_TYPE_VARIANT of what has such a part.  false: memory is out. */
+bool wdx_types_spread_variants(struct wdx_pointers *p);
 /* Bytes of a value; 0: not known, as of arrays. */
 uint32_t wdx_type_bytes(const struct wdx_pointers *p, struct wdx_type *t);
 /* Appends the type as the source spells it; false: not known, or too long. */

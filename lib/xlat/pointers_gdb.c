@@ -7,6 +7,8 @@
  *  structs, arrays	a copy, by reference (DW_AT_abstract_origin), but for nested types
  *  typedefs and qualifiers of these	a copy that leads to the twin
  *  what is no aggregate	an array of rank 0, which gdb shows as its element
+ *  structs with variants (Rust's enums) in them	an array without a bound: gdb shows the
+ *	address, and takes its first element wherever a struct is wanted
  *  functions, void	none
  *
  * A twin of a struct stands before it: the name given in a cast finds the first, and a cast wants
@@ -27,7 +29,16 @@
 
 static bool is_copied(const struct wdx_type *t)
 {
-	return wdx_type_is_record(t) || t->tag == DW_TAG_array_type;
+	return !(t->flags & WDX_TYPE_VARIANT) &&
+	       (wdx_type_is_record(t) || t->tag == DW_TAG_array_type);
+}
+
+/* gdb looks for the discriminant of a variant, also one in a member, where the struct would be
+ * without the data location; for elements of arrays, in the right place.  But gdb 13 crashes when
+ * it prints an array of them, so there is no bound. */
+static bool is_variant(const struct wdx_type *t)
+{
+	return t->flags & WDX_TYPE_VARIANT && wdx_type_is_record(t);
 }
 
 static bool is_scalar(const struct wdx_type *t)
@@ -51,10 +62,10 @@ static void mark(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
 	if (!end || t->flags & WDX_TYPE_POINTED)
 		return;
 	t->flags |= WDX_TYPE_POINTED;
-	end->flags |= WDX_TYPE_POINTED;
+	end->flags |= WDX_TYPE_REACHED;
 	if (end->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE))
 		return;
-	if (is_scalar(end) && end->size)
+	if ((is_scalar(end) || is_variant(end)) && end->size)
 		give_twin(t, e);
 	if (!is_copied(end))
 		return;
@@ -71,7 +82,7 @@ static int by_name(const void *a, const void *b)
 static bool is_incomplete(const struct wdx_type *t)
 {
 	return wdx_type_is_record(t) && t->flags & WDX_TYPE_DECLARED &&
-	       t->flags & WDX_TYPE_POINTED && t->name;
+	       t->flags & WDX_TYPE_REACHED && t->name;
 }
 
 /* What is pointed to by a declaration is looked up by its name, and the twin must be what is found.
@@ -90,7 +101,7 @@ static bool mark_defined_elsewhere(struct wdx_pointers *p, struct wdx_emit *e)
 	qsort(names, n, sizeof(*names), by_name);
 	wdx_vec_each (t, &p->types)
 		if (n && wdx_type_is_record(t) && t->name &&
-		    !(t->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE)) &&
+		    !(t->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE | WDX_TYPE_VARIANT)) &&
 		    bsearch(&t->name, names, n, sizeof(*names), by_name))
 			give_twin(t, e);
 	free(names);
@@ -102,6 +113,8 @@ static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
 	struct wdx_pointers *p = &x->pointers;
 	struct wdx_type *t, *target;
 
+	if (!wdx_types_spread_variants(p))
+		wdx_emit_fail(e, "out of memory");
 	wdx_vec_each (t, &p->types) {
 		target = wdx_type_is_pointer(t) ? wdx_type_at(p, t->target) : NULL;
 		if (target)
@@ -152,6 +165,7 @@ static void emit_scalar(struct wdx_xlat *x, const struct wdx_cursor *c, struct w
 {
 	struct wdx_pointers *p = &x->pointers;
 	struct wdx_buf name = {0};
+	bool variant = is_variant(wdx_type_stripped(p, t));
 
 	wdx_emit_die(e, DW_TAG_array_type, t->twin);
 	if (wdx_type_name(p, t, &name)) {
@@ -162,7 +176,8 @@ static void emit_scalar(struct wdx_xlat *x, const struct wdx_cursor *c, struct w
 	wdx_buf_deinit(&name);
 	wdx_emit_ref(e, DW_AT_type, wdx_ident_of(c, t->offset));
 	wdx_emit_uint(e, DW_AT_byte_size, wdx_type_bytes(p, t));
-	wdx_emit_sint(e, DW_AT_rank, 0);
+	if (!variant)
+		wdx_emit_sint(e, DW_AT_rank, 0);
 	emit_data_location(p, e);
 	wdx_emit_die(e, DW_TAG_subrange_type, WDX_NO_IDENT);
 	wdx_emit_die_end(e);
@@ -199,7 +214,7 @@ static void emit_twin(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 {
 	struct wdx_pointers *p = &x->pointers;
 
-	if (is_scalar(wdx_type_stripped(p, t))) {
+	if (!is_copied(wdx_type_stripped(p, t))) {
 		emit_scalar(x, c, t, e);
 		return;
 	}
