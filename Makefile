@@ -67,6 +67,7 @@ LIB_CXX := $(sort $(wildcard lib/native/*.cpp))
 CMD_SRC := $(sort $(wildcard cmd/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 HEADERS := $(sort $(wildcard lib/wdx*.h))
+PYTHON := $(sort $(wildcard python/*.py))
 MANUALS := $(sort $(wildcard man/*.[135]))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(LIB_CXX:%.cpp=$(B)/%.o)
@@ -221,6 +222,8 @@ install: all
 	$(INSTALL) -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)' '$(DESTDIR)$(includedir)' \
 		'$(DESTDIR)$(pkgconfigdir)'
 	$(INSTALL) -m 755 $(PROGRAM) '$(DESTDIR)$(bindir)'
+	$(INSTALL) -d '$(DESTDIR)$(datarootdir)/wasm-dwarf-xform'
+	$(INSTALL) -m 644 $(PYTHON) '$(DESTDIR)$(datarootdir)/wasm-dwarf-xform'
 	$(INSTALL) -m 644 $(HEADERS) '$(DESTDIR)$(includedir)'
 	$(INSTALL) -m 644 $(B)/libwdx.a '$(DESTDIR)$(libdir)'
 	$(INSTALL) -m 755 $(B)/$(SONAME) '$(DESTDIR)$(libdir)/$(LIBFILE)'
@@ -234,6 +237,7 @@ install: all
 
 uninstall:
 	rm -f '$(DESTDIR)$(bindir)/wasm-dwarf-xform' \
+		$(foreach p,$(PYTHON),'$(DESTDIR)$(datarootdir)/wasm-dwarf-xform/$(notdir $(p))') \
 		$(foreach h,$(HEADERS),'$(DESTDIR)$(includedir)/$(notdir $(h))') \
 		$(foreach f,libwdx.a libwdx.so $(SONAME) $(LIBFILE),'$(DESTDIR)$(libdir)/$(f)') \
 		'$(DESTDIR)$(pkgconfigdir)/libwdx.pc' \

@@ -294,6 +294,10 @@ WDX_API const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned 
  * instance of; through typedefs and qualifiers.  0: not known, as of arrays.  Second pass only. */
 WDX_API uint64_t wdx_type_size(const struct wdx_cursor *c);
 
+/* Offset of the type of the entry at the cursor, or of what it is an instance of; 0: none.  Second
+ * pass only. */
+WDX_API uint64_t wdx_type_of(const struct wdx_cursor *c);
+
 /* The address at an index of the unit's address table (DW_OP_addrx); false: there is none. */
 WDX_API bool wdx_resolve_addrx(const struct wdx_cursor *c, uint64_t index, uint64_t *out);
 

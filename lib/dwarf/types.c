@@ -113,6 +113,13 @@ static uint64_t size_at(const struct wdx_input *in, uint64_t offset, struct wdx_
 	return 0;
 }
 
+uint64_t wdx_type_of(const struct wdx_cursor *c)
+{
+	struct wdx_decoded d;
+
+	return type_of(c->pass->in, c->die, &d);
+}
+
 uint64_t wdx_type_size(const struct wdx_cursor *c)
 {
 	struct wdx_pass *p = (struct wdx_pass *)c->pass;

@@ -70,9 +70,27 @@ enum wdx_loss wdx_xexpr_parse(struct wdx_xexpr *x, const struct wdx_cursor *c,
 	x->use = use;
 	x->nneeds = 0;
 	x->var_size = 0;
-	x->uses_frame = x->reads_memory = x->innermost = x->pieces = false;
+	x->uses_frame = x->reads_memory = x->innermost = x->pieces = x->pointer = false;
 	loss = decode(x, expr, size);
 	return loss == WDX_LOSS_NONE ? check(x) : loss;
+}
+
+enum wdx_loss wdx_xexpr_pointer(struct wdx_xexpr *x)
+{
+	size_t i = 0;
+
+	if (x->pieces)
+		return WDX_LOSS_POINTER;
+	while (i < x->nneeds && x->needs[i].kind != WDX_ENT_MEMORY)
+		i++;
+	if (i == WDX_XEXPR_MAX_NEEDS)
+		return WDX_LOSS_EXPR_SIZE;
+	if (i == x->nneeds) {
+		x->needs[x->nneeds] = (struct wdx_need){WDX_ENT_MEMORY, 0};
+		x->need_type[x->nneeds++] = 0;
+	}
+	x->pointer = true;
+	return WDX_LOSS_NONE;
 }
 
 /* ---- emit -------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ struct wdx_xexpr {
 	bool reads_memory; /* the location is in linear memory or something there is loaded */
 	bool innermost;	   /* true in the innermost frame only: reads a mutable wasm global */
 	bool pieces;	   /* composite: a missing need costs only its piece */
+	bool pointer;	   /* see wdx_xexpr_pointer() */
 };
 
 /* A place of the context pointer and of each need where the expression is wanted. */
@@ -73,6 +74,10 @@ struct wdx_xplaces {
 enum wdx_loss wdx_xexpr_parse(struct wdx_xexpr *x, const struct wdx_cursor *c,
 			      const struct wdx_xenv *env, const struct wdx_wasm_func *func,
 			      enum wdx_xexpr_use use, const uint8_t *expr, size_t size);
+
+/* The variable is a pointer of that many bytes in wasm; what is emitted is the address it stands
+ * for, as a value, and null stays null.  After parse; WDX_LOSS_NONE, or the reason why not. */
+enum wdx_loss wdx_xexpr_pointer(struct wdx_xexpr *x);
 
 /* Writes the native expression to out.  WDX_LOSS_NONE; WDX_LOSS_NO_PLACE when a need is missing (of
  * a composite: all of its pieces); another reason when it is not provable with these places.

@@ -713,11 +713,50 @@ static void emit_form(struct emit *e, const struct wdx_xseg *seg, uint64_t bytes
 	}
 }
 
+/* What a pointer holds, as a number without garbage above its width. */
+static void pointer_number(struct emit *e, const struct wdx_xseg *seg)
+{
+	bool wide = env(e)->address64;
+
+	switch (seg->form) {
+	case WDX_FORM_VALUE:
+		if (node_at(e, seg->root)->typed)
+			fail(e, WDX_LOSS_POINTER);
+		emit_clean(e, seg->root, wide ? WDX_W_64 : WDX_W_32);
+		return;
+	case WDX_FORM_LINEAR:
+	case WDX_FORM_NATIVE:
+	case WDX_FORM_STATIC:
+		emit_form(e, seg, 0);
+		deref(e, wide ? 8 : 4);
+		return;
+	default:
+		fail(e, WDX_LOSS_POINTER);
+	}
+}
+
+/* v + (v != 0) * base */
+static void emit_pointer(struct emit *e, const struct wdx_xseg *seg)
+{
+	static const uint8_t test[] = {DW_OP_dup, DW_OP_lit0, DW_OP_ne};
+
+	pointer_number(e, seg);
+	raw(e, test, sizeof(test));
+	widen(e);
+	push_base(e);
+	op(e, DW_OP_mul);
+	op(e, DW_OP_plus);
+	op(e, DW_OP_stack_value);
+}
+
 enum wdx_loss wdx_xemit(const struct wdx_xtree *t, const struct wdx_xplaces *p,
 			const struct wdx_xseg *seg, uint64_t bytes, struct wdx_expr *out)
 {
 	struct emit e = {.t = t, .p = p, .out = out};
 
-	emit_form(&e, seg, bytes);
+	if (t->x->pointer)
+		emit_pointer(&e, seg);
+	else
+		emit_form(&e, seg, bytes);
 	return e.loss;
 }

@@ -137,6 +137,35 @@ static bool note_in(struct wdx_pointers *p, const struct wdx_die *die, uint32_t 
 	return !in || die->tag != DW_TAG_member || !p->rust || note_part(p, in - 1, target_of(die));
 }
 
+/* Which function the walk is in. */
+static void track_function(struct wdx_pointers *p, const struct wdx_cursor *c)
+{
+	if (p->function && c->depth < p->function)
+		p->function = 0;
+	if (!p->function && c->die->tag == DW_TAG_subprogram)
+		p->function = c->depth + 1;
+}
+
+static bool is_local(const struct wdx_pointers *p, const struct wdx_die *die)
+{
+	return p->function &&
+	       (die->tag == DW_TAG_variable || die->tag == DW_TAG_formal_parameter) &&
+	       !wdx_die_attr(die, DW_AT_specification);
+}
+
+/* The type of a variable in a function. */
+static bool note_used(struct wdx_pointers *p, const struct wdx_die *die)
+{
+	uint32_t target = p->ops->native && is_local(p, die) ? target_of(die) : 0, *slot;
+
+	if (!target)
+		return true;
+	slot = wdx_vec_push(&p->used);
+	if (slot)
+		*slot = target;
+	return slot;
+}
+
 bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 {
 	struct wdx_type *t;
@@ -150,8 +179,9 @@ bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 	}
 	if (c->depth && c->depth <= p->scopes.len)
 		parent = p->scopes.data[c->depth - 1];
+	track_function(p, c);
 	if (!is_noted(c->die->tag))
-		return note_in(p, c->die, parent) && enter(p, c->depth, 0);
+		return note_in(p, c->die, parent) && note_used(p, c->die) && enter(p, c->depth, 0);
 	t = wdx_vec_push(&p->types);
 	if (!t)
 		return false;
@@ -364,20 +394,34 @@ void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wd
 	if (!p->prepared)
 		p->ops->prepare(x, e);
 	p->prepared = true;
+	p->function = 0;
 	p->call = NULL;
+	p->number = WDX_NO_IDENT;
 	p->procedure = unit_has_twins(p, c->unit) ? wdx_ident_new(e) : WDX_NO_IDENT;
 }
 
 enum wdx_verdict wdx_pointers_die(struct wdx_xlat *x, const struct wdx_cursor *c,
 				  struct wdx_emit *e)
 {
-	const struct wdx_pointers *p = &x->pointers;
+	struct wdx_pointers *p = &x->pointers;
 
 	if (!p->ops)
 		return WDX_COPY;
+	track_function(p, c);
 	return p->ops->die(
 		x, c, !p->copied && is_noted(c->die->tag) ? wdx_type_at(p, c->die->offset) : NULL,
 		e);
+}
+
+bool wdx_pointers_native(struct wdx_xlat *x, const struct wdx_cursor *c)
+{
+	struct wdx_pointers *p = &x->pointers;
+	const struct wdx_type *t;
+
+	if (!p->ops || !p->ops->native || !is_local(p, c->die))
+		return false;
+	t = wdx_type_at(p, wdx_type_of(c));
+	return t && t->twin != WDX_NO_IDENT;
 }
 
 enum wdx_verdict wdx_pointers_attr(struct wdx_xlat *x, const struct wdx_cursor *c,
@@ -414,11 +458,14 @@ void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,
 		return;
 	if (debugger == WDX_DEBUGGER_GDB && wdx_elf_relocates(wdx_target_elf_machine(t), is64, big))
 		p->ops = &wdx_gdb_ops;
+	if (debugger == WDX_DEBUGGER_LLDB)
+		p->ops = &wdx_lldb_ops;
 }
 
 void wdx_pointers_deinit(struct wdx_pointers *p)
 {
 	wdx_vec_free(&p->types);
 	wdx_vec_free(&p->parts);
+	wdx_vec_free(&p->used);
 	wdx_vec_free(&p->scopes);
 }

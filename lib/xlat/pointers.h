@@ -49,6 +49,9 @@ struct wdx_pointers {
 	bool c, rust;		  /* in the first pass: of the unit in work */
 	bool failed;		  /* memory is out */
 	bool prepared;		  /* the first pass is over */
+	WDX_VEC(uint32_t) used;	  /* offsets of types of variables in functions, as they come */
+	unsigned function;	  /* 1 + depth of the open function; 0: none */
+	wdx_ident number;	  /* of the unit in work: the type of an offset */
 	struct wdx_type *copied;  /* its twin is being written as a copy of it; NULL: no one is */
 	unsigned copied_depth;
 	uint64_t discr; /* in the copy, of the discriminant: offset, and identity of its twin */
@@ -61,6 +64,7 @@ struct wdx_pointers {
 /* What one debugger needs; members may be NULL. */
 struct wdx_debugger_ops {
 	bool relocate; /* addresses in expressions hold only after relocation */
+	bool native;   /* pointers of a twin's type are addresses, computed by their location */
 	/* once, between the passes: decides which types get a twin, by wdx_ident_beside() */
 	void (*prepare)(struct wdx_xlat *x, struct wdx_emit *e);
 	/* an entry of the table, t, or (t NULL) another one, is about to be written */
@@ -71,7 +75,7 @@ struct wdx_debugger_ops {
 	void (*attrs_end)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
 };
 
-extern const struct wdx_debugger_ops wdx_gdb_ops;
+extern const struct wdx_debugger_ops wdx_gdb_ops, wdx_lldb_ops;
 
 /* Chooses the operations; plain types where that debugger could not follow pointers anyway. */
 void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,
@@ -101,6 +105,9 @@ bool wdx_type_name(const struct wdx_pointers *p, struct wdx_type *t, struct wdx_
 
 /* ---- events (see struct wdx_visitor) ----------------------------------------------------------
  */
+
+/* Whether the location of the variable at the cursor is to give a native address as its value. */
+bool wdx_pointers_native(struct wdx_xlat *x, const struct wdx_cursor *c);
 
 bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c); /* of keep */
 void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);

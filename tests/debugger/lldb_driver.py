@@ -31,6 +31,8 @@ def text_of(v):
     if v.GetError().Fail():
         return "unavailable: " + v.GetError().GetCString()
     t = v.GetType().GetCanonicalType()
+    if not t.IsArrayType() and t.GetUnqualifiedType().GetName().startswith("wasm_ptr<"):
+        return hex(v.GetNonSyntheticValue().GetChildMemberWithName("off").GetValueAsUnsigned())
     if t.IsReferenceType():
         return text_of(v.Dereference())
     if t.IsArrayType():
@@ -127,6 +129,7 @@ class Debugger:
     def load(self):
         debug = os.environ["T_DEBUG"]
         if not self.loaded:
+            self.command("command script import " + os.environ["T_PROVIDER"])
             self.command("target modules add " + debug)
         self.loaded = True
         command = "target modules load --file %s .text %d" % (debug, self.number("host_text"))

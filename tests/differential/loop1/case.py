@@ -115,9 +115,8 @@ class Case:
     def map_path(self, jit):
         return self.path("%s-jit%d.map.json" % (self.base, jit))
 
-    def sidecar(self, jit, debugger="none"):
-        return self.path("%s-jit%d.%s.debug" % (self.base, jit,
-                                                "gdb" if debugger == "gdb" else "none"))
+    def sidecar(self, jit, debugger):
+        return self.path("%s-jit%d.%s.debug" % (self.base, jit, debugger))
 
     def job(self, **more):
         job = {k: self.settings[k] for k in ("steps", "globals_every", "follow")}

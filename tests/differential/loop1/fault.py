@@ -115,7 +115,7 @@ def is_fault(case, debugger, jit, comparison, plain_jit, plain, finding):
     if got is None or wanted is None or got == wanted:
         return None
     place, offset = where
-    if not used(case.sidecar(jit), finding.function, TEXT + offset, place):
+    if not used(case.sidecar(jit, "lldb"), finding.function, TEXT + offset, place):
         return None
     return "local %d claimed in %s, which holds %s and not %s" % (
         local_of(case, finding), json.dumps(place), got, wanted)

@@ -35,12 +35,10 @@ class Decoder:
     """Makes text of a value's bytes.
 
     One call gives the bytes of a whole aggregate; asking lldb for each element would cost more
-    than all the rest.  The layout is what lldb has read from the DWARF, with one exception: lldb
-    takes every pointer to have the size of the process's, whatever the DWARF says.
+    than all the rest.  A pointer in linear memory is a struct, wasm_ptr<T>, of 4 bytes.
     """
 
-    def __init__(self, pointer_size):
-        self.pointer_size = pointer_size
+    def __init__(self):
         self.known = {}
 
     def of(self, t):
@@ -53,9 +51,11 @@ class Decoder:
     def make(self, t):
         """(size, function of bytes and position that gives text)"""
         if t.IsPointerType():
-            return self.pointer()
+            return self.pointer(8)
         if t.IsArrayType():
             return self.array(t)
+        if t.GetName().startswith("wasm_ptr<"):
+            return self.pointer(4)
         if t.GetTypeClass() in (lldb.eTypeClassStruct, lldb.eTypeClassUnion):
             return self.record(t)
         if t.GetBasicType() in FLOATS:
@@ -68,8 +68,7 @@ class Decoder:
         signed = bool(t.GetTypeFlags() & lldb.eTypeIsSigned)
         return size, lambda d, at: str(int.from_bytes(d[at:at + size], "little", signed=signed))
 
-    def pointer(self):
-        n = self.pointer_size
+    def pointer(self, n):
         return n, lambda d, at: stops.POINTER if any(d[at:at + n]) else stops.NULL
 
     def array(self, t):
@@ -117,7 +116,7 @@ class Side:
             self.command("settings set " + s)
         self.target = self.debugger.CreateTarget(job["program"])
         self.process = None
-        self.decoder = Decoder(4 if job["sidecar"] else 8)
+        self.decoder = Decoder()
         self.found = {}
 
     def close(self):

@@ -118,9 +118,9 @@ def build_image(folder, base, jit):
 
 
 def build_sidecar(folder, base, jit):
-    """BASE-jitN.DEBUGGER.debug, for each debugger; none: pointers as in the module."""
+    """BASE-jitN.DEBUGGER.debug, for each debugger."""
     name = "%s-jit%d" % (base, jit)
-    for debugger in ("gdb", "none"):
+    for debugger in ("gdb", "lldb"):
         run([TOOL, "-q", base + ".wasm", name + ".cwasm", "-o", "%s.%s.debug" % (name, debugger),
              "--debugger", debugger, "--emit-map", name + ".map.json"], folder)
 
