@@ -217,9 +217,11 @@ WDX_API wdx_ident wdx_ident_beside(struct wdx_emit *e, uint64_t offset);
 WDX_API void wdx_emit_die(struct wdx_emit *e, uint16_t tag,
 			  wdx_ident id); /* id may be WDX_NO_IDENT */
 WDX_API void wdx_emit_die_end(struct wdx_emit *e);
-/* Writes the entry at the cursor once more, with what is below it, by the same events: in its die
- * event, as what stands before it.  It gets that identity; entries below it get none. */
-WDX_API void wdx_emit_again(struct wdx_emit *e, const struct wdx_cursor *c, wdx_ident id);
+/* Writes the input's entry at that offset once more, with what is below it, by the same events: in
+ * its die event, as what stands before it, or in its parent's die_end.  It gets that identity;
+ * entries below it get none. */
+WDX_API void wdx_emit_again(struct wdx_emit *e, const struct wdx_cursor *c, uint64_t offset,
+			    wdx_ident id);
 
 /* Attributes of the entry begun last.  The form is chosen by value and output version. */
 WDX_API void wdx_emit_uint(struct wdx_emit *e, uint16_t at, uint64_t v);
@@ -293,6 +295,9 @@ WDX_API const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned 
 /* Bytes of a value of the entry at the cursor, whose type may stand in the entry that it is an
  * instance of; through typedefs and qualifiers.  0: not known, as of arrays.  Second pass only. */
 WDX_API uint64_t wdx_type_size(const struct wdx_cursor *c);
+
+/* The same, of arrays too. */
+WDX_API uint64_t wdx_type_extent(const struct wdx_cursor *c);
 
 /* Offset of the type of the entry at the cursor, or of what it is an instance of; 0: none.  Second
  * pass only. */

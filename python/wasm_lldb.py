@@ -50,15 +50,14 @@ class Pointer:
         return self.good
 
     def num_children(self, _=0):
-        return 1 if self.good else 0
+        return MOST if self.good else 0  # none is shown, for there is a summary
 
     def get_child_index(self, name):
         if name == "$$dereference$$":
             return 0
         if name.startswith("[") and name.endswith("]"):
             return int(name[1:-1], 0)
-        target = self.get_child_at_index(0)
-        return -1 if target is None else target.GetIndexOfChildWithName(name)
+        return -1
 
     def get_child_at_index(self, index):
         if not self.good or not 0 <= index < MOST:

@@ -54,7 +54,9 @@ static void close_die(struct wdx_pass *p)
 	uint32_t i = p->open.data[--p->open.len];
 
 	p->cursor.depth = (unsigned)p->open.len;
-	if (p->v->die_end && decode_at(p, i))
+	/* behind the last of its children another one has been decoded */
+	if (p->v->die_end &&
+	    (p->decoded.die.offset == p->in->dies.data[i].offset || decode_at(p, i)))
 		p->v->die_end(&p->cursor, &p->emit, p->config->arg);
 	wdx_emit_die_end(&p->emit);
 }
@@ -130,23 +132,24 @@ static void write_entries(struct wdx_pass *p)
 	write_range(p, p->unit->die, p->unit->die + p->unit->ndies);
 }
 
-void wdx_emit_again(struct wdx_emit *e, const struct wdx_cursor *c, wdx_ident id)
+void wdx_emit_again(struct wdx_emit *e, const struct wdx_cursor *c, uint64_t offset, wdx_ident id)
 {
 	struct wdx_pass *p = (struct wdx_pass *)c->pass;
-	uint32_t i = wdx_die_index(p->in, c->die->offset), root = p->again_root;
-	uint32_t end = skip_below(p->in->dies.data, i, p->unit->die + p->unit->ndies);
+	uint32_t here = wdx_die_index(p->in, c->die->offset), i = wdx_die_index(p->in, offset);
+	uint32_t root = p->again_root;
 	wdx_ident outer = p->again_id;
 	bool again = p->again;
 
 	p->again = true;
 	p->again_root = i;
 	p->again_id = id;
-	write_range(p, i, end);
+	if (i != UINT32_MAX)
+		write_range(p, i, skip_below(p->in->dies.data, i, p->unit->die + p->unit->ndies));
 	p->again = again;
 	p->again_root = root;
 	p->again_id = outer;
 	if (!e->err)
-		decode_at(p, i);
+		decode_at(p, here);
 	p->cursor.depth = (unsigned)p->open.len;
 }
 

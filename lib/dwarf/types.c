@@ -137,3 +137,79 @@ uint64_t wdx_type_size(const struct wdx_cursor *c)
 		p->type_sizes[i] = (uint32_t)size_at(p->in, type, &d) + 1;
 	return p->type_sizes[i] - 1;
 }
+
+/* ---- arrays -----------------------------------------------------------------------------------
+ */
+
+/* Elements that a dimension has; 0: not known. */
+static uint64_t count_of(const struct wdx_die *die)
+{
+	const struct wdx_attr *n = wdx_die_attr(die, DW_AT_count);
+	const struct wdx_attr *top = wdx_die_attr(die, DW_AT_upper_bound);
+	uint64_t v = n ? n->value : top ? top->value + 1 : 0;
+
+	if (!n)
+		n = top;
+	return n && n->class == WDX_CLASS_CONSTANT && v < UINT32_MAX &&
+			       !wdx_die_attr(die, DW_AT_lower_bound)
+		       ? v
+		       : 0;
+}
+
+/* Elements of the array that is entry i; 0: not known. */
+static uint64_t elements(const struct wdx_input *in, const struct wdx_in_unit *u, uint32_t i,
+			 struct wdx_decoded *d)
+{
+	uint64_t n = 1;
+
+	for (uint32_t k = i + 1; k < in->dies.len && in->dies.data[k].parent == i; k++) {
+		if (k - i > MAX_CHAIN || wdx_decode_die(in, u, in->dies.data[k].offset, d))
+			return 0;
+		if (__builtin_mul_overflow(n, count_of(&d->die), &n))
+			return 0;
+	}
+	return n;
+}
+
+/* The array behind qualifiers and typedefs, decoded to d; UINT32_MAX: it is none. */
+static uint32_t find_array(const struct wdx_input *in, uint64_t offset, struct wdx_decoded *d,
+			   const struct wdx_in_unit **u)
+{
+	for (unsigned step = 0; step < MAX_CHAIN; step++) {
+		const struct wdx_attr *a;
+
+		*u = die_at(in, offset, d);
+		if (!*u)
+			break;
+		if (d->die.tag == DW_TAG_array_type)
+			return wdx_die_index(in, offset);
+		a = passes_on(d->die.tag) ? reference(&d->die, DW_AT_type) : NULL;
+		if (!a)
+			break;
+		offset = a->value;
+	}
+	return UINT32_MAX;
+}
+
+uint64_t wdx_type_extent(const struct wdx_cursor *c)
+{
+	const struct wdx_input *in = c->pass->in;
+	struct wdx_decoded d;
+	const struct wdx_in_unit *u;
+	uint64_t size = wdx_type_size(c), n = 1;
+	uint64_t at = size ? 0 : type_of(in, c->die, &d);
+
+	for (unsigned step = 0; at && !size && step < MAX_CHAIN; step++) {
+		uint32_t i = find_array(in, at, &d, &u);
+		const struct wdx_attr *a;
+
+		if (i == UINT32_MAX)
+			return 0;
+		a = reference(&d.die, DW_AT_type);
+		at = a ? a->value : 0;
+		if (__builtin_mul_overflow(n, elements(in, u, i, &d), &n))
+			return 0;
+		size = at ? size_at(in, at, &d) : 0;
+	}
+	return __builtin_mul_overflow(n, size, &size) ? 0 : size;
+}

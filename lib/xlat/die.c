@@ -366,6 +366,11 @@ static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 	wdx_pointers_attrs_end(arg, c, e);
 }
 
+static void die_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
+{
+	wdx_pointers_die_end(arg, c, e);
+}
+
 static void lost(const struct wdx_cursor *c, enum wdx_lost what, const char *detail, void *arg)
 {
 	static const enum wdx_loss reasons[] = {
@@ -473,6 +478,7 @@ const struct wdx_visitor wdx_xlat_visitor = {
 	.pcs = pcs,
 	.attr = attr,
 	.attrs_end = attrs_end,
+	.die_end = die_end,
 	.location = wdx_xlat_location,
 	.lines = wdx_xlat_lines,
 	.frame = frame,

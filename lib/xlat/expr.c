@@ -69,7 +69,7 @@ enum wdx_loss wdx_xexpr_parse(struct wdx_xexpr *x, const struct wdx_cursor *c,
 	x->func = func;
 	x->use = use;
 	x->nneeds = 0;
-	x->var_size = 0;
+	x->var_size = x->fill = 0;
 	x->uses_frame = x->reads_memory = x->innermost = x->pieces = x->pointer = false;
 	loss = decode(x, expr, size);
 	return loss == WDX_LOSS_NONE ? check(x) : loss;
@@ -145,6 +145,23 @@ static enum wdx_loss emit_one(struct wdx_xtree *t, const struct wdx_xplaces *p,
 	return loss;
 }
 
+static uint64_t piece_bits(const struct wdx_op *op)
+{
+	uint64_t bits = op->code == DW_OP_piece ? op->arg[0] * 8 : op->arg[0];
+
+	return op->arg[0] < UINT32_MAX ? bits : UINT32_MAX;
+}
+
+static void fill_up(const struct wdx_xexpr *x, struct wdx_expr *out)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < x->nops; i++)
+		bits += is_piece(&x->ops[i]) ? piece_bits(&x->ops[i]) : 0;
+	if (x->pieces && bits % 8 == 0 && x->fill > bits / 8)
+		wdx_expr_op_uint(out, DW_OP_piece, x->fill - bits / 8);
+}
+
 enum wdx_loss wdx_xexpr_emit(const struct wdx_xexpr *x, const struct wdx_xplaces *p,
 			     struct wdx_expr *out)
 {
@@ -160,5 +177,6 @@ enum wdx_loss wdx_xexpr_emit(const struct wdx_xexpr *x, const struct wdx_xplaces
 	}
 	if (t.loss != WDX_LOSS_NONE)
 		return t.loss;
+	fill_up(x, out);
 	return any ? WDX_LOSS_NONE : loss;
 }

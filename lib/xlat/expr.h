@@ -57,6 +57,9 @@ struct wdx_xexpr {
 	/* Bytes of the variable; 0, as parse leaves it: unknown.  Set by the caller, it keeps a
 	 * variable from reading beyond a narrower value. */
 	uint64_t var_size;
+	/* A composite is filled up to that many bytes with an empty piece; 0, as parse leaves it:
+	 * it is not. */
+	uint64_t fill;
 	bool uses_frame;   /* reads the frame base by DW_OP_fbreg */
 	bool reads_memory; /* the location is in linear memory or something there is loaded */
 	bool innermost;	   /* true in the innermost frame only: reads a mutable wasm global */

@@ -576,6 +576,8 @@ static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const
 
 	if (loss == WDX_LOSS_NONE && is_variable(c, a) && wdx_pointers_native(x, c))
 		return wdx_xexpr_pointer(&x->xexpr);
+	if (loss == WDX_LOSS_NONE && x->xexpr.pieces && wdx_pointers_fill(&x->pointers))
+		x->xexpr.fill = wdx_type_extent(c);
 	if (loss == WDX_LOSS_NONE && x->xexpr.nneeds && is_variable(c, a))
 		x->xexpr.var_size = variable_size(x, c);
 	return loss;

@@ -129,11 +129,23 @@ static bool note_part(struct wdx_pointers *p, uint32_t in, uint32_t offset)
 	return part;
 }
 
+static bool note_base(struct wdx_pointers *p, uint32_t in, uint32_t offset)
+{
+	uint32_t *slot = wdx_vec_push(&p->bases);
+
+	p->types.data[in].flags |= WDX_TYPE_FAMILY;
+	if (slot)
+		*slot = offset;
+	return slot;
+}
+
 /* What is in a type. */
 static bool note_in(struct wdx_pointers *p, const struct wdx_die *die, uint32_t in)
 {
 	if (in && die->tag == DW_TAG_variant_part)
 		p->types.data[in - 1].flags |= WDX_TYPE_VARIANT;
+	if (in && die->tag == DW_TAG_inheritance)
+		return note_base(p, in - 1, target_of(die));
 	return !in || die->tag != DW_TAG_member || !p->rust || note_part(p, in - 1, target_of(die));
 }
 
@@ -443,6 +455,12 @@ void wdx_pointers_attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, stru
 		x->pointers.ops->attrs_end(x, c, e);
 }
 
+void wdx_pointers_die_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
+{
+	if (x->pointers.ops && x->pointers.ops->die_end)
+		x->pointers.ops->die_end(x, c, e);
+}
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 
@@ -467,5 +485,7 @@ void wdx_pointers_deinit(struct wdx_pointers *p)
 	wdx_vec_free(&p->types);
 	wdx_vec_free(&p->parts);
 	wdx_vec_free(&p->used);
+	wdx_vec_free(&p->bases);
+	wdx_vec_free(&p->late);
 	wdx_vec_free(&p->scopes);
 }

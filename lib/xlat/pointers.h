@@ -22,6 +22,7 @@ enum wdx_type_flags {
 	WDX_TYPE_POINTED = 8,	/* something points to it */
 	WDX_TYPE_REACHED = 16,	/* the same, through typedefs and qualifiers */
 	WDX_TYPE_VARIANT = 32,	/* which members it has depends on its value */
+	WDX_TYPE_FAMILY = 64,	/* has a base class, or is one */
 };
 
 /* An entry that is a type, or has types in it. */
@@ -41,6 +42,11 @@ struct wdx_type_part {
 	uint32_t offset, in; /* in: index */
 };
 
+/* A twin that is to be written behind all else in the entry that it is in. */
+struct wdx_type_late {
+	uint32_t depth, type; /* type: index */
+};
+
 struct wdx_pointers {
 	const struct wdx_debugger_ops *ops; /* NULL: plain types */
 	WDX_VEC(struct wdx_type) types;	    /* by offset */
@@ -51,8 +57,10 @@ struct wdx_pointers {
 	bool prepared;		  /* the first pass is over */
 	WDX_VEC(uint32_t) used;	  /* offsets of types of variables in functions, as they come */
 	unsigned function;	  /* 1 + depth of the open function; 0: none */
-	wdx_ident number;	  /* of the unit in work: the type of an offset */
-	struct wdx_type *copied;  /* its twin is being written as a copy of it; NULL: no one is */
+	WDX_VEC(uint32_t) bases;  /* offsets of base classes */
+	WDX_VEC(struct wdx_type_late) late;
+	wdx_ident number;	 /* of the unit in work: the type of an offset */
+	struct wdx_type *copied; /* its twin is being written as a copy of it; NULL: no one is */
 	unsigned copied_depth;
 	uint64_t discr; /* in the copy, of the discriminant: offset, and identity of its twin */
 	wdx_ident discr_twin;
@@ -64,6 +72,8 @@ struct wdx_pointers {
 /* What one debugger needs; members may be NULL. */
 struct wdx_debugger_ops {
 	bool relocate; /* addresses in expressions hold only after relocation */
+	bool fill;     /* composites are to be as long as the variable (gdb 13 crashes when it
+			  follows a pointer behind their end) */
 	bool native;   /* pointers of a twin's type are addresses, computed by their location */
 	/* once, between the passes: decides which types get a twin, by wdx_ident_beside() */
 	void (*prepare)(struct wdx_xlat *x, struct wdx_emit *e);
@@ -72,6 +82,7 @@ struct wdx_debugger_ops {
 				struct wdx_emit *e);
 	enum wdx_verdict (*attr)(struct wdx_xlat *x, const struct wdx_cursor *c,
 				 const struct wdx_attr *a, struct wdx_emit *e);
+	void (*die_end)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
 	void (*attrs_end)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
 };
 
@@ -85,6 +96,11 @@ void wdx_pointers_deinit(struct wdx_pointers *p);
 static inline bool wdx_pointers_relocate(const struct wdx_pointers *p)
 {
 	return p->ops && p->ops->relocate;
+}
+
+static inline bool wdx_pointers_fill(const struct wdx_pointers *p)
+{
+	return p->ops && p->ops->fill;
 }
 
 /* ---- types ------------------------------------------------------------------------------------
@@ -116,5 +132,6 @@ enum wdx_verdict wdx_pointers_die(struct wdx_xlat *x, const struct wdx_cursor *c
 enum wdx_verdict wdx_pointers_attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 				   const struct wdx_attr *a, struct wdx_emit *e);
 void wdx_pointers_attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+void wdx_pointers_die_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
 
 #endif

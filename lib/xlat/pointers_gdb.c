@@ -12,7 +12,7 @@
  *  functions, void	none
  *
  * A twin of a struct stands before it: the name given in a cast finds the first, and a cast wants
- * the twin.
+ * the twin.  Not so that of a class that has a base or is one: see is_late().
  */
 #include <dwarf.h>
 #include <stdlib.h>
@@ -53,8 +53,9 @@ static void give_twin(struct wdx_type *t, struct wdx_emit *e)
 		t->twin = wdx_ident_beside(e, t->offset);
 }
 
-/* Of a struct the twin, and those of the typedefs and qualifiers that lead to it; of a scalar one
- * that stands for all of them. */
+/* Of a struct the twin, and those of the typedefs and qualifiers that lead to it.  Of a scalar one
+ * that stands for all of them: gdb would give a qualifier to the elements of the array, and a cast
+ * to the name of a typedef must not find a twin. */
 static void mark(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
 {
 	struct wdx_type *end = wdx_type_stripped(p, t);
@@ -63,15 +64,12 @@ static void mark(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
 		return;
 	t->flags |= WDX_TYPE_POINTED;
 	end->flags |= WDX_TYPE_REACHED;
-	if (end->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE))
+	if (end->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE) ||
+	    !(is_copied(end) || (end->size && (is_scalar(end) || is_variant(end)))))
 		return;
-	if ((is_scalar(end) || is_variant(end)) && end->size)
+	for (; t != end && is_copied(end); t = wdx_type_at(p, t->target))
 		give_twin(t, e);
-	if (!is_copied(end))
-		return;
-	for (; t != end; t = wdx_type_at(p, t->target))
-		give_twin(t, e);
-	give_twin(end, e);
+	give_twin(t, e);
 }
 
 static int by_name(const void *a, const void *b)
@@ -113,6 +111,13 @@ static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
 	struct wdx_pointers *p = &x->pointers;
 	struct wdx_type *t, *target;
 
+	const uint32_t *base;
+
+	wdx_vec_each (base, &p->bases) {
+		t = wdx_type_stripped(p, wdx_type_at(p, *base));
+		if (t)
+			t->flags |= WDX_TYPE_FAMILY;
+	}
 	if (!wdx_types_spread_variants(p))
 		wdx_emit_fail(e, "out of memory");
 	wdx_vec_each (t, &p->types) {
@@ -221,23 +226,59 @@ static void emit_twin(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 	p->copied = t;
 	p->copied_depth = c->depth;
 	p->discr = 0;
-	wdx_emit_again(e, c, t->twin);
+	wdx_emit_again(e, c, t->offset, t->twin);
 	p->copied = NULL;
 }
 
 /* ---- events -----------------------------------------------------------------------------------
  */
 
+/* A cast between classes that are related makes gdb take an address of its own and cut it to the
+ * size of the pointer; with the plain class's pointer, of full size, it fails honestly. */
+static bool is_late(const struct wdx_pointers *p, struct wdx_type *t)
+{
+	const struct wdx_type *end = wdx_type_stripped(p, t);
+
+	return end->flags & WDX_TYPE_FAMILY && is_copied(end);
+}
+
+static void put_off(struct wdx_pointers *p, unsigned depth, const struct wdx_type *t,
+		    struct wdx_emit *e)
+{
+	struct wdx_type_late *l = wdx_vec_push(&p->late);
+
+	if (l)
+		*l = (struct wdx_type_late){depth, (uint32_t)(t - p->types.data)};
+	else
+		wdx_emit_fail(e, "out of memory");
+}
+
 static enum wdx_verdict die(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
 			    struct wdx_emit *e)
 {
-	const struct wdx_pointers *p = &x->pointers;
+	struct wdx_pointers *p = &x->pointers;
 
 	if (p->copied)
 		return c->depth == p->copied_depth || is_part(c->die) ? WDX_COPY : WDX_DROP;
-	if (t && t->twin != WDX_NO_IDENT)
+	if (t && t->twin != WDX_NO_IDENT && is_late(p, t))
+		put_off(p, c->depth, t, e);
+	else if (t && t->twin != WDX_NO_IDENT)
 		emit_twin(x, c, t, e);
 	return WDX_COPY;
+}
+
+/* Entries are left in the order they nest, so what is put off in one is at the end of the list. */
+static void die_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+	size_t end = p->late.len, first = end;
+
+	while (first && p->late.data[first - 1].depth > c->depth)
+		first--;
+	for (size_t i = first; !p->copied && i < end; i++)
+		emit_twin(x, c, &p->types.data[p->late.data[i].type], e);
+	if (!p->copied)
+		p->late.len = first;
 }
 
 static bool refer_to_twin(const struct wdx_pointers *p, const struct wdx_cursor *c,
@@ -288,7 +329,7 @@ static void copied_end(struct wdx_pointers *p, const struct wdx_cursor *c, struc
 	wdx_emit_ref_short(e, DW_AT_abstract_origin, wdx_ident_of(c, c->die->offset));
 	if (c->die->offset == p->discr)
 		wdx_emit_ident(e, p->discr_twin);
-	if (c->depth == p->copied_depth && is_copied(p->copied))
+	if (c->depth == p->copied_depth && !wdx_type_is_alias(p->copied))
 		emit_data_location(p, e);
 }
 
@@ -304,8 +345,10 @@ static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 
 const struct wdx_debugger_ops wdx_gdb_ops = {
 	.relocate = true,
+	.fill = true,
 	.prepare = prepare,
 	.die = die,
 	.attr = attr,
+	.die_end = die_end,
 	.attrs_end = attrs_end,
 };

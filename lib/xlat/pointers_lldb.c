@@ -131,7 +131,7 @@ static enum wdx_verdict die(struct wdx_xlat *x, const struct wdx_cursor *c, stru
 	}
 	if (t->twin != WDX_NO_IDENT) {
 		p->copied = t;
-		wdx_emit_again(e, c, t->twin);
+		wdx_emit_again(e, c, t->offset, t->twin);
 		p->copied = NULL;
 	}
 	return WDX_COPY;

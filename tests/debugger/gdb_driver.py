@@ -8,6 +8,7 @@ import gdb
 sys.path.insert(0, os.environ["T_DIR"])
 import table  # noqa: E402
 
+NATIVE = os.environ.get("T_NATIVE")  # the same program, compiled for the host
 SETTINGS = ("pagination off", "confirm off", "width 0", "breakpoint pending on",
             "debuginfod enabled off", "print repeats unlimited", "print elements unlimited",
             "startup-with-shell off")
@@ -58,10 +59,14 @@ class Debugger:
             return "exited" if code.type.code == gdb.TYPE_CODE_VOID else "exited %d" % int(code)
         return where(gdb.selected_frame())
 
-    def set_break(self, at):
+    def set_break(self, at, condition=None):
+        if condition:
+            at += " if " + condition
         return "pending" if "pending" in self.run("break " + at) else "set"
 
     def start(self):
+        if NATIVE:
+            return self.run("start")
         remote = os.environ.get("T_REMOTE")
         if not remote:
             self.run("tbreak host_ready")
@@ -74,6 +79,8 @@ class Debugger:
 
     def ready(self):
         self.start()
+        if NATIVE:
+            return "host_ready"
         name = gdb.selected_frame().name()
         self.run("finish")  # host_text and host_memory are set from here on
         return name
@@ -84,11 +91,15 @@ class Debugger:
             return "alive"
         self.run("delete")
         self.ready()
+        if NATIVE:
+            return "restarted"
         self.run("remove-symbol-file -a %d" % self.text)
         self.load()
         return "restarted"
 
     def load(self):
+        if NATIVE:
+            return "loaded"
         debug = os.environ["T_DEBUG"]
         script = os.environ.get("T_LOAD_SCRIPT")
         if script:
@@ -153,6 +164,18 @@ class Debugger:
 
     def print(self, expression):
         return text_of(gdb.parse_and_eval(expression))
+
+    def say(self, command):
+        return " ".join(self.run(command).split())
+
+    def core(self):
+        """Goes on with a core file of the process in its place."""
+        file = os.environ["T_OUT"] + ".core"
+        self.run("generate-core-file " + file)
+        self.run("kill")
+        self.run("core-file " + file)
+        os.unlink(file)
+        return self.stopped()
 
     def watch(self, expression):
         out = self.run("watch -l " + expression)

@@ -9,6 +9,7 @@ import lldb
 sys.path.insert(0, os.environ["T_DIR"])
 import table  # noqa: E402
 
+NATIVE = os.environ.get("T_NATIVE")  # the same program, compiled for the host
 FLOATS = (lldb.eBasicTypeFloat, lldb.eBasicTypeDouble, lldb.eBasicTypeLongDouble)
 
 
@@ -48,6 +49,15 @@ def text_of(v):
         signed = t.GetTypeFlags() & lldb.eTypeIsSigned
         return str(v.GetValueAsSigned() if signed else v.GetValueAsUnsigned())
     return v.GetValue() or "unavailable"
+
+
+def path_of(v, path):
+    """GetValueForExpressionPath() knows nothing of what a synthetic provider points to."""
+    for arrow, name, index in re.findall(r"(->|\.)(\w+)|\[(\d+)\]", path):
+        if arrow == "->":
+            v = v.Dereference()
+        v = v.GetChildMemberWithName(name) if name else v.GetChildAtIndex(int(index))
+    return v
 
 
 def name_of(frame):
@@ -90,10 +100,12 @@ class Debugger:
             return "exited %d" % self.process.GetExitStatus()
         return where(self.frame())
 
-    def set_break(self, at):
-        file, _, line = at.partition(":")
-        b = self.target.BreakpointCreateByLocation(file, int(line)) if line \
+    def set_break(self, at, condition=None):
+        line = re.fullmatch(r"(.*\.\w+):(\d+)", at)
+        b = self.target.BreakpointCreateByLocation(line[1], int(line[2])) if line \
             else self.target.BreakpointCreateByName(at)
+        if condition:
+            b.SetCondition(condition)
         self.breaks.append(b)
         return "set" if b.GetNumLocations() else "pending"
 
@@ -107,6 +119,11 @@ class Debugger:
             raise RuntimeError(error.GetCString())
 
     def ready(self):
+        if NATIVE:
+            stop = self.target.BreakpointCreateByName("main")
+            self.launch()
+            self.target.BreakpointDelete(stop.GetID())
+            return "host_ready"
         stop = self.target.BreakpointCreateByName("host_ready")
         self.launch()
         name = name_of(self.frame())
@@ -127,6 +144,8 @@ class Debugger:
         return "restarted"
 
     def load(self):
+        if NATIVE:
+            return "loaded"
         debug = os.environ["T_DEBUG"]
         if not self.loaded:
             self.command("command script import " + os.environ["T_PROVIDER"])
@@ -195,7 +214,7 @@ class Debugger:
         g = self.target.FindFirstGlobalVariable(root)
         if g.IsValid() and not self.frame().FindVariable(root).IsValid():
             rest = expression[len(root):]
-            return g.GetValueForExpressionPath(rest) if rest else g
+            return path_of(g, rest)
         if v.IsValid():
             return v
         options = lldb.SBExpressionOptions()
@@ -204,6 +223,12 @@ class Debugger:
 
     def print(self, expression):
         return text_of(self.find(expression))
+
+    def say(self, command):
+        result = lldb.SBCommandReturnObject()
+        self.debugger.GetCommandInterpreter().HandleCommand(
+            command, lldb.SBExecutionContext(self.frame()), result)
+        return " ".join(((result.GetOutput() or "") + (result.GetError() or "")).split())
 
     def watch(self, expression):
         error = lldb.SBError()

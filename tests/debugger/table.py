@@ -62,6 +62,10 @@ class Session:
             where = "%s:%d" % (os.path.basename(self.source), self.markers[what]) \
                 if kind == "line" else what
             return self.debugger.set_break(where)
+        if name == "breakif":
+            what, _, condition = rest.partition(" ")
+            return self.debugger.set_break(
+                "%s:%d" % (os.path.basename(self.source), self.markers[what]), condition)
         return getattr(self.debugger, name)(*([rest] if rest else []))
 
     def report(self, good, what, got, wanted):
