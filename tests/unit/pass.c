@@ -870,6 +870,57 @@ static enum wdx_verdict drop_node(const struct wdx_cursor *c, bool bare, struct 
 	return c->die->tag == DW_TAG_structure_type ? WDX_DROP : WDX_COPY;
 }
 
+struct twins {
+	wdx_ident id;
+	bool busy;
+	const char *name;
+};
+
+/* The first struct with a name once more, before itself. */
+static enum wdx_verdict twice(const struct wdx_cursor *c, bool bare, struct wdx_emit *e, void *arg)
+{
+	struct twins *t = arg;
+	const struct wdx_attr *name = wdx_die_attr(c->die, DW_AT_name);
+
+	(void)bare;
+	if (t->busy || t->name || c->die->tag != DW_TAG_structure_type || !name)
+		return WDX_COPY;
+	t->name = (const char *)name->data;
+	t->id = wdx_ident_beside(e, c->die->offset);
+	t->busy = true;
+	wdx_emit_again(e, c, c->die->offset, t->id);
+	t->busy = false;
+	return WDX_COPY;
+}
+
+static unsigned occurrences(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (; text && (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+static void test_again(void)
+{
+	static const struct wdx_visitor v = {.die = twice}, none = {0};
+	struct twins t = {0};
+	struct synth s;
+	char quoted[64];
+
+	world(&s, 5, false);
+	char *out = run(&s, &v, 0, &t, false, NULL), *plain = run(&s, &none, 0, NULL, false, NULL);
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", t.name ? t.name : "?");
+	ok(out && plain && occurrences(plain, quoted) > 0 &&
+		   occurrences(out, quoted) == occurrences(plain, quoted) + 1,
+	   "an entry is written twice, with all below it");
+	free(out);
+	free(plain);
+	synth_deinit(&s);
+}
+
 static void test_events(void)
 {
 	static const struct wdx_visitor units = {.unit = drop_unit, .attr = no_refs};
@@ -1278,6 +1329,7 @@ int main(void)
 	test_keep();
 	test_keep_part();
 	test_emit();
+	test_again();
 	test_events();
 	test_shared_lines();
 	test_macros();

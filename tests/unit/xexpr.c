@@ -604,6 +604,47 @@ static void test_fixed(void)
 	}
 }
 
+/* A pointer's native address: null stays null. */
+static void test_pointers(void)
+{
+#define ADDRESS                                                                                    \
+	DW_OP_dup, DW_OP_lit0, DW_OP_ne, DW_OP_lit0, DW_OP_or, BASE, DW_OP_mul, DW_OP_plus, SV
+	static const struct fixed cases[] = {
+		{"pointer in a register", 0, 0, BYTES(L(0), SV),
+		 BYTES(DW_OP_breg3, 0, MASK, ADDRESS)},
+		{"pointer in the frame", 0, 0, BYTES(DW_OP_fbreg, 12),
+		 BYTES(DW_OP_fbreg, 12, DW_OP_deref_size, 4, ADDRESS)},
+		{"static pointer", 0, 0, BYTES(DW_OP_addr, 0, 4, 0, 0),
+		 BYTES(DW_OP_addr, 0, 4, 1, 0, 0, 0, 0, 0, DW_OP_deref_size, 4, ADDRESS)},
+		{"pointer in pieces", 0, WDX_LOSS_POINTER, BYTES(L(0), SV, DW_OP_piece, 4), 0, {0}},
+	};
+	struct wdx_xplaces p;
+
+	set_config(8, false, false);
+	use_fixed_places();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct fixed *f = &cases[i];
+		struct wdx_expr out;
+		struct wdx_xexpr xe;
+		enum wdx_loss loss =
+			wdx_xexpr_parse(&xe, &cursor, &env, &func, f->use, f->in, f->size);
+
+		out_init(&out);
+		if (!loss)
+			loss = wdx_xexpr_pointer(&xe);
+		fix_places(&xe, &p);
+		if (!loss)
+			loss = wdx_xexpr_emit(&xe, &p, &out);
+		if (!ok(loss == f->loss && (loss || (out.b.len == f->out_size &&
+						     !memcmp(out.b.data, f->out, f->out_size))),
+			"%s", f->what)) {
+			printf("# loss %d, not %d\n", loss, f->loss);
+			dump("out", &out.b);
+		}
+		wdx_buf_deinit(&out.b);
+	}
+}
+
 static void test_marks(void)
 {
 	static const uint8_t global[] = {G(0), SV}, constant[] = {G(1), SV},
@@ -741,6 +782,7 @@ int main(void)
 	seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
 	init_wasm();
 	test_fixed();
+	test_pointers();
 	test_marks();
 	test_growth();
 	test_bad_places();
