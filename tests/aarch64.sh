@@ -13,4 +13,8 @@ if [ -x "$TOOL" ] && have qemu-aarch64 && [ -x "$HOST-aarch64" ] && engine_lib "
 		ok "$what: the same bytes from image and map" cmp "$TMP/v.debug" "$TMP/v.again"
 	done
 fi
+if [ -x "$HOST-aarch64" ] && have qemu-aarch64 gdb-multiarch && engine_lib "$ENGINE-aarch64" >/dev/null
+then
+	absorb < <(tests/debugger/session arm pointers O0-dw4 0 "$TMP")
+fi
 debug_sessions arm calc

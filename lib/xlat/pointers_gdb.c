@@ -309,19 +309,35 @@ static void copied_attr(struct wdx_pointers *p, const struct wdx_cursor *c,
 	}
 }
 
+/* Functions have no twin, nor what is nowhere complete. */
+static bool has_to_be_followed(struct wdx_pointers *p, const struct wdx_attr *a)
+{
+	const struct wdx_type *end;
+
+	if (a->class != WDX_CLASS_REF)
+		return true;
+	end = wdx_type_stripped(p, wdx_type_at(p, a->value));
+	return end && end->tag != DW_TAG_subroutine_type &&
+	       (!(end->flags & WDX_TYPE_DECLARED) || end->flags & WDX_TYPE_SIGNATURE);
+}
+
 static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 			     const struct wdx_attr *a, struct wdx_emit *e)
 {
 	const struct wdx_type self = {.tag = c->die->tag};
-	bool type = a->name == DW_AT_type && a->class == WDX_CLASS_REF;
+	struct wdx_pointers *p = &x->pointers;
 
-	if (x->pointers.copied) {
-		copied_attr(&x->pointers, c, a, e);
+	if (p->copied) {
+		copied_attr(p, c, a, e);
 		return WDX_DROP;
 	}
-	return type && wdx_type_is_pointer(&self) && refer_to_twin(&x->pointers, c, a, e)
-		       ? WDX_DONE
-		       : WDX_COPY;
+	if (a->name != DW_AT_type || !wdx_type_is_pointer(&self))
+		return WDX_COPY;
+	if (a->class == WDX_CLASS_REF && refer_to_twin(p, c, a, e))
+		return WDX_DONE;
+	if (has_to_be_followed(p, a))
+		wdx_xlat_lose(x, WDX_LOSS_POINTER);
+	return WDX_COPY;
 }
 
 static void copied_end(struct wdx_pointers *p, const struct wdx_cursor *c, struct wdx_emit *e)
