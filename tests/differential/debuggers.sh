@@ -11,6 +11,6 @@ have csmith clang-19 gdb lldb-19 || skip_all "no csmith, clang-19, gdb or lldb-1
 # engine (lldb), 19 59 the same (both), 66 78 unions as parameters, 24 a late stop, 27 deep calls.
 SEEDS=${SEEDS:-5,6,9,14,16,19,20,24,27,41,47,59,66,68,78}
 
-absorb < <(WDX=$TOOL tests/differential/debuggers "$SEEDS" --steps "${N:-400}" --tap --keep-going \
+absorb < <(WDX=$TOOL tests/differential/debuggers "$SEEDS" --steps "${N:-400}" --follow --tap --keep-going \
 	--jobs "${JOBS:-$(nproc)}" --keep "${KEEP:-$STORE/differential/reproducers}" 2>&1)
 done_testing

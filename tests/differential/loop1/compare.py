@@ -191,7 +191,7 @@ class Comparison:
             elif self.is_set(pick(declared, name), stop, index):
                 self.value(stop, index, name, value, other)
         for name, left in theirs.items():
-            if left:
+            if left and not name.startswith("*"):  # a pointer that is not set yet: leftovers
                 self.find(EXTRA, stop, name, left[0], index)
 
     def in_input(self, function, name):
