@@ -67,7 +67,7 @@ LIB_CXX := $(sort $(wildcard lib/native/*.cpp))
 CMD_SRC := $(sort $(wildcard cmd/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 HEADERS := $(sort $(wildcard lib/wdx*.h))
-PYTHON := $(sort $(wildcard python/*.py))
+PYTHON := $(sort $(wildcard lib/python/*.py))
 MANUALS := $(sort $(wildcard man/*.[135]))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(LIB_CXX:%.cpp=$(B)/%.o)

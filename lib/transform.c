@@ -30,6 +30,7 @@ struct run {
 	struct wdx_trace *trace;
 	struct wdx_pass_output dwarf;
 	struct wdx_result *result;
+	bool relocatable; /* what kind of file the side-car becomes */
 };
 
 struct kept { /* what a result owns beside its buffers */
@@ -154,7 +155,8 @@ static struct wdx_error *translate(struct run *r)
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);
 	place_sections(r);
-	pass.addresses = wdx_pointers_relocate(&r->xlat.pointers);
+	r->relocatable = wdx_pointers_relocate(&r->xlat.pointers);
+	pass.addresses = r->relocatable;
 	r->xlat.module_name = c->module_name;
 	r->xlat.dwarf_version = pass.version;
 	if (c->trace) {
@@ -251,7 +253,7 @@ static struct wdx_error *write_sidecar(struct run *r)
 				.ndebug = r->dwarf.n,
 				.build_id = id,
 				.compress = compression[r->config->compress],
-				.relocatable = wdx_pointers_relocate(&r->xlat.pointers),
+				.relocatable = r->relocatable,
 				.sites = site,
 				.nsites = r->dwarf.naddresses};
 	err = wdx_elf_write(&s, &out);

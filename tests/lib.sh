@@ -237,7 +237,7 @@ need_debugger()
 # guest_sessions DEBUGGER IMAGE...: tests/debugger/guest.expect on running instrumented code.
 guest_sessions()
 {
-	local debugger=$1 arm='' image engine
+	local debugger=$1 maker=${1/arm/gdb} arm='' image engine
 
 	need_tool
 	need_debugger "$debugger"
@@ -246,7 +246,7 @@ guest_sessions()
 	for image in "$@"; do
 		engine=$(guest_engine "$image")
 		need_engine "$engine$arm"
-		guest "$image$arm" "$TMP/guest-$image-opt1$arm" || exit 3
+		guest "$image$arm" "$TMP/guest-$image-opt1$arm-$maker" "--debugger=$maker" || exit 3
 		absorb < <(ENGINE=$engine tests/debugger/session "$debugger" guest "$image" 1 "$TMP")
 	done
 	done_testing

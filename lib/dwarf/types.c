@@ -117,7 +117,7 @@ uint64_t wdx_type_of(const struct wdx_cursor *c)
 {
 	struct wdx_decoded d;
 
-	return type_of(c->pass->in, c->die, &d);
+	return type_of((struct wdx_pass *)c->pass, c->die, &d);
 }
 
 uint64_t wdx_type_size(const struct wdx_cursor *c)
@@ -197,7 +197,7 @@ uint64_t wdx_type_extent(const struct wdx_cursor *c)
 	struct wdx_decoded d;
 	const struct wdx_in_unit *u;
 	uint64_t size = wdx_type_size(c), n = 1;
-	uint64_t at = size ? 0 : type_of(in, c->die, &d);
+	uint64_t at = size ? 0 : type_of((struct wdx_pass *)c->pass, c->die, &d);
 
 	for (unsigned step = 0; at && !size && step < MAX_CHAIN; step++) {
 		uint32_t i = find_array(in, at, &d, &u);

@@ -470,11 +470,16 @@ static bool put(struct side *w, struct wdx_buf *out, uint64_t at, const void *fr
 	return gelf_xlatetof(w->elf, &dst, &src, w->s->big ? ELFDATA2MSB : ELFDATA2LSB);
 }
 
+static size_t count_segments(const struct side *w)
+{
+	return w->s->relocatable ? 0 : w->memory_size ? 3 : 2;
+}
+
 static bool put_headers(struct side *w, struct wdx_buf *out)
 {
 	const Elf64_Ehdr *wide = elf64_getehdr(w->elf);
 	const Elf32_Ehdr *narrow = elf32_getehdr(w->elf);
-	size_t n = w->memory_size ? 3 : 2;
+	size_t n = count_segments(w);
 
 	if (wide)
 		return put(w, out, 0, wide, sizeof(*wide), ELF_T_EHDR) &&
@@ -520,7 +525,7 @@ static struct wdx_error *write_file(struct side *w, struct wdx_buf *out)
 
 	w->elf = elf_begin(w->fd, ELF_C_WRITE, NULL);
 	if (!w->elf || !gelf_newehdr(w->elf, w->s->is64 ? ELFCLASS64 : ELFCLASS32) ||
-	    (!w->s->relocatable && !gelf_newphdr(w->elf, w->memory_size ? 3 : 2)))
+	    (count_segments(w) && !gelf_newphdr(w->elf, count_segments(w))))
 		return libelf_error("side-car");
 	err = add_sections(w);
 	if (err)
