@@ -551,8 +551,9 @@ static uint32_t stack_arguments(const struct flow *x)
 /* ---- results ----------------------------------------------------------------------------------
  */
 
-/* Bytes that a load reads, by opcode from i32.load on. */
-static const uint8_t load_widths[] = {4, 8, 4, 8, 1, 1, 2, 2, 1, 1, 2, 2, 4, 4};
+/* Bytes that a load reads, by opcode from i32.load on; 0: those that extend the sign are not known
+ * from others of the same size. */
+static const uint8_t load_widths[] = {4, 8, 4, 8, 0, 1, 0, 2, 0, 1, 0, 2, 0, 4};
 
 static unsigned load_width(const struct wdx_value *v)
 {
@@ -706,6 +707,28 @@ static bool is_commutative(unsigned op)
 	return op == WDX_OP_ADD || (op >= WDX_OP_MUL && op <= WDX_OP_XOR) || op == WDX_OP_SELECT;
 }
 
+/* Whether a value is known to have four bytes. */
+static bool is_narrow(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+	uint8_t type = v->type;
+
+	switch (v->kind) {
+	case WDX_VALUE_CONST:
+		break;
+	case WDX_VALUE_PARAM:
+	case WDX_VALUE_PHI:
+		type = wdx_wasm_local_type(x->wasm, x->f->wasm, v->arg);
+		break;
+	case WDX_VALUE_INSN: /* comparisons, and what begins with "i32." */
+		return type == 0x28 || (type >= 0x2c && type <= 0x2f) ||
+		       (type >= 0x45 && type <= 0x78) || (type >= 0xa7 && type <= 0xab);
+	default:
+		return false;
+	}
+	return width_of(type) == 4;
+}
+
 /* Whether the instruction of wasm computes the same of what it takes; a select takes one of two as
  * that at its own position. */
 static bool same_op(const struct flow *x, const struct wdx_value *v, const struct wdx_minsn *i)
@@ -715,7 +738,8 @@ static bool same_op(const struct flow *x, const struct wdx_value *v, const struc
 	if (v->kind != WDX_VALUE_INSN)
 		return false;
 	if (v->type == 0x1b) /* select */
-		return i->a.op == WDX_OP_SELECT && wasm_position(x, i->at) == v->pos;
+		return i->a.op == WDX_OP_SELECT && wasm_position(x, i->at) == v->pos &&
+		       (i->a.width == 8 || is_narrow(x, v->operands[0]));
 	return n < sizeof(ops) && ops[n] == i->a.op && i->a.width == (v->type < 0x7c ? 4 : 8);
 }
 

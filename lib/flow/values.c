@@ -39,7 +39,6 @@ enum {
 	OP_I32_SUB = 0x6b,
 	OP_I64_ADD = 0x7c,
 	OP_I64_SUB = 0x7d,
-	OP_I32_WRAP = 0xa7,
 };
 
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
@@ -542,8 +541,6 @@ static void generic(struct wdx_values_work *w, const struct wdx_insn *insn)
 	unsigned operands, results;
 	uint32_t taken[2] = {0, 0}; /* the first two */
 
-	if (insn->opcode == OP_I32_WRAP) /* the low bytes of a value are that value's */
-		return;
 	if (!wdx_insn_arity(insn->opcode, &operands, &results)) {
 		w->unknown = true;
 		return;

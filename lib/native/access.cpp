@@ -437,11 +437,13 @@ static void x86_load_form(const decoded &d, wdx_access *out)
 		load(d, out);
 }
 
-/* Zeros or copies of the sign go above what is loaded. */
+/* Zeros go above what is loaded, or copies of its sign: then it is no longer that. */
 static void extend_form(const decoded &d, wdx_access *out)
 {
 	load(d, out);
 	does(out, WDX_DO_OTHER, d.r.width);
+	if (d.r.arg)
+		out->result = NONE;
 }
 
 static void x86_store_form(const decoded &d, wdx_access *out)
@@ -650,9 +652,13 @@ static void ldr_form(const decoded &d, wdx_access *out)
 
 static void a64_extend_form(const decoded &d, wdx_access *out)
 {
+	bool sign = strstr(d.r.name, "RS"); /* LDRSB, LDURSW... */
+
 	a64_address(d, 1, out);
 	load(d, out);
 	out->kind = WDX_DO_OTHER;
+	if (sign)
+		out->result = NONE;
 }
 
 static void str_form(const decoded &d, wdx_access *out)
@@ -798,9 +804,9 @@ static const rule x86_rules[] = {
 	READ_MODIFY_WRITE("OR"), READ_MODIFY_WRITE("XOR"),
 	{"MOVZX32rm8", extend_form, 1, 0}, {"MOVZX32rm16", extend_form, 2, 0},
 	{"MOVZX64rm8", extend_form, 1, 0}, {"MOVZX64rm16", extend_form, 2, 0},
-	{"MOVSX32rm8", extend_form, 1, 0}, {"MOVSX32rm16", extend_form, 2, 0},
-	{"MOVSX64rm8", extend_form, 1, 0}, {"MOVSX64rm16", extend_form, 2, 0},
-	{"MOVSX64rm32", extend_form, 4, 0},
+	{"MOVSX32rm8", extend_form, 1, 1}, {"MOVSX32rm16", extend_form, 2, 1},
+	{"MOVSX64rm8", extend_form, 1, 1}, {"MOVSX64rm16", extend_form, 2, 1},
+	{"MOVSX64rm32", extend_form, 4, 1},
 	{"LEA64r", lea_form, 8, 0}, {"LEA64_32r", lea_form, 4, 0},
 	{"ADD32ri8", x86_add_form, 4, 1}, {"ADD32ri", x86_add_form, 4, 1},
 	{"SUB32ri8", x86_add_form, 4, -1}, {"SUB32ri", x86_add_form, 4, -1},

@@ -22,7 +22,8 @@ struct wdx_accesses; /* belongs to one thread; refers to no target */
  * result of a read-modify-write.  With `indexed`, or of width 0, they may write anywhere around it.
  * WDX_DO_ADDR with `store` moves the base first: the bytes are at result's new value. */
 enum wdx_access_kind {
-	WDX_DO_OTHER,  /* whatever it writes is new; with `load`, what is loaded, extended */
+	WDX_DO_OTHER,  /* whatever it writes is new; with `load`, what is loaded,
+			 zeros above; or with the sign above, and then without a result */
 	WDX_DO_COPY,   /* result = src, the low `width` bytes; what is above them becomes zero or is
 			  unspecified */
 	WDX_DO_CONST,  /* result = imm, of `width` bytes */

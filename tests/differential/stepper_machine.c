@@ -179,26 +179,45 @@ static void poison_place(const struct world *w, const struct wdx_place *p, struc
 		to->slots[to->nslots++] = w->map.offsets.data[p->first];
 }
 
-void native_frame_poison(const struct native_frame *f, struct poison *to)
+/* What a local of 64 bits is in, too: the low half of one is another's value. */
+static void spare_place(const struct world *w, const struct wdx_place *p, struct poison *to)
+{
+	if (p->kind == WDX_PLACE_REG && p->reg < 64)
+		to->regs &= ~(UINT64_C(1) << p->reg);
+	for (unsigned i = 0; p->kind == WDX_PLACE_MEM && p->n && i < to->nslots; i++)
+		if (to->slots[i] == w->map.offsets.data[p->first])
+			to->slots[i] = to->slots[--to->nslots];
+}
+
+/* Hands the places of locals of so many bits at the frame's position to `each`. */
+static void each_place(const struct native_frame *f, bool wide, struct poison *to,
+		       void (*each)(const struct world *w, const struct wdx_place *p,
+				    struct poison *to))
 {
 	const struct wdx_map *map = &f->w->map;
 	const struct wdx_map_func *m = world_func(f->w, f->lookup, NULL);
 	const struct wdx_wasm_func *body = m ? world_body(f->w, m->index) : NULL;
 
-	memset(to, 0, sizeof(*to));
 	for (uint32_t i = 0; body && i < m->nentities; i++) {
 		const struct wdx_map_entity *e = &map->entities.data[m->first_entity + i];
 		uint8_t type = wdx_wasm_local_type(&f->w->wasm, body, e->index);
 
-		if (e->kind != WDX_ENT_LOCAL || (type != WDX_I32 && type != WDX_F32))
+		if (e->kind != WDX_ENT_LOCAL || (type != WDX_I32 && type != WDX_F32) != wide)
 			continue;
 		for (uint32_t k = 0; k < e->n; k++) {
 			const struct wdx_map_range *r = &map->ranges.data[e->first + k];
 
 			if (f->lookup >= r->lo && f->lookup < r->hi)
-				poison_place(f->w, &map->places.data[r->place], to);
+				each(f->w, &map->places.data[r->place], to);
 		}
 	}
+}
+
+void native_frame_poison(const struct native_frame *f, struct poison *to)
+{
+	memset(to, 0, sizeof(*to));
+	each_place(f, false, to, poison_place);
+	each_place(f, true, to, spare_place);
 }
 
 void native_frame_top(struct native_frame *f, const struct world *w, struct proc *p)
