@@ -49,7 +49,7 @@ struct wdx_config {
 	unsigned dwarf_version;	    /* 4 or 5; 0: 5 */
 	enum wdx_compress compress; /* of .debug_* */
 	enum wdx_debugger debugger;
-	bool emit_map;		    /* also give the map as JSON */
+	bool emit_map;	/* also give the map as JSON */
 	bool strict;	/* any loss (see wdx_stats) is an input error; loss by dead code is none */
 	bool trust_map; /* take its claims of where locals are as they are: the machine code is
 			   not followed to check them and to find more */

@@ -8,172 +8,38 @@
 /* Jump tables are gone through for each of their ways. */
 enum { MAX_TABLE = 4096 };
 
-enum mark { MARK_START = 1, MARK_LEADER = 2, MARK_INSIDE = 4 };
-
 /* ---- instructions -----------------------------------------------------------------------------
  */
 
-static bool inside(const struct wdx_machine_work *w, uint32_t at)
+uint64_t wdx_cfg_ways(void *arg, uint32_t jump)
 {
-	return at >= w->lo && at < w->hi;
-}
+	const struct wdx_machine *m = arg;
+	uint32_t pos = wdx_code_position(m->work->code, m->f, jump);
+	uint64_t n = wdx_insn_table_size(m->work->wasm, pos);
 
-static void lead(struct wdx_machine_work *w, uint32_t at)
-{
-	uint32_t *slot;
-
-	if (!inside(w, at)) {
-		w->unknown = true;
-		return;
-	}
-	w->marks[at - w->lo] |= MARK_LEADER;
-	if (w->marks[at - w->lo] & MARK_START)
-		return;
-	slot = wdx_vec_push(&w->todo);
-	if (slot)
-		*slot = at;
-	else
-		w->nomem = true;
-}
-
-/* The wasm instruction that native code at that address is of; UINT32_MAX: none. */
-static uint32_t position_at(const struct wdx_machine *m, uint32_t at)
-{
-	const struct wdx_interval *iv = m->work->code->intervals.data;
-	uint32_t lo = m->f->first, hi = lo + m->f->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (iv[mid].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < m->f->first + m->f->n && iv[lo].lo <= at ? iv[lo].wasm : UINT32_MAX;
-}
-
-/* How many ways a br_table at that position has; 0: there is none. */
-static uint64_t table_size(const struct wdx_wasm *wasm, uint32_t pos)
-{
-	struct wdx_reader r;
-
-	if (pos == UINT32_MAX || pos >= wasm->code_size || !(wasm->kinds[pos] & WDX_INSN_START) ||
-	    wasm->data[wasm->code.v + pos] != 0x0e)
-		return 0;
-	wdx_reader_init(&r, wasm->data + wasm->code.v + pos + 1, wasm->code_size - pos - 1, 0,
-			false);
-	return wdx_read_uleb(&r, 32) + 1;
-}
-
-/* Compilers put the table behind the jump: an offset from its start for each label, the default
- * last.  All must lead into the function, or it is something else. */
-static void read_table(struct wdx_machine *m, uint32_t jump, uint32_t at)
-{
-	struct wdx_machine_work *w = m->work;
-	uint64_t n = table_size(w->wasm, position_at(m, jump));
-	struct wdx_reader r;
-
-	if (!n || n > MAX_TABLE || n > (w->hi - at) / 4) {
-		w->unknown = true;
-		return;
-	}
-	wdx_reader_init(&r, m->map->code + at, w->hi - at, 0, wdx_target_big_endian(m->target));
-	while (n-- && !w->unknown && !w->nomem) {
-		uint32_t target = at + wdx_read_u32(&r);
-		struct wdx_jump_entry *e = wdx_vec_push(&w->tables);
-
-		if (e)
-			*e = (struct wdx_jump_entry){jump, target};
-		w->nomem |= !e;
-		lead(w, target);
-	}
-}
-
-static bool claim_bytes(struct wdx_machine_work *w, uint32_t at, uint32_t size)
-{
-	uint8_t *marks = w->marks + (at - w->lo);
-
-	if (size > w->hi - at || *marks & MARK_INSIDE)
-		return false;
-	*marks |= MARK_START;
-	for (uint32_t i = 1; i < size; i++) {
-		if (marks[i])
-			return false;
-		marks[i] = MARK_INSIDE;
-	}
-	return true;
-}
-
-/* From a leader on, as far as control falls. */
-static void decode_run(struct wdx_machine *m, uint32_t at)
-{
-	struct wdx_machine_work *w = m->work;
-
-	while (!w->unknown && !w->nomem && at < w->hi && !(w->marks[at - w->lo] & MARK_START)) {
-		struct wdx_minsn *i = wdx_vec_push(&w->found);
-
-		if (!i) {
-			w->nomem = true;
-			return;
-		}
-		*i = (struct wdx_minsn){.at = at, .slot = WDX_NO_PLACE};
-		i->a = wdx_target_mem_access(m->accesses, m->map->code + at, m->map->code_size - at,
-					     at);
-		if (!i->a.ok || !claim_bytes(w, at, i->a.size)) {
-			w->unknown = true;
-			return;
-		}
-		w->where[at - w->lo] = (uint32_t)w->found.len - 1;
-		uint32_t next = at + i->a.size;
-		bool ends = i->a.leaves && !i->a.call, falls = i->a.falls;
-
-		if (i->a.target != UINT32_MAX && !i->a.call)
-			lead(w, i->a.target);
-		if (i->a.indirect)
-			read_table(m, at, next);
-		if (!falls)
-			return;
-		if (ends && next < w->hi)
-			w->marks[next - w->lo] |= MARK_LEADER;
-		at = next;
-	}
-}
-
-static bool prepare_bytes(struct wdx_machine_work *w, const struct wdx_map_part *part)
-{
-	size_t n = part->hi - part->lo;
-
-	w->lo = part->lo;
-	w->hi = part->hi;
-	if (n > w->bytes) {
-		free(w->marks);
-		free(w->where);
-		w->marks = malloc(n);
-		w->where = malloc(n * sizeof(*w->where));
-		w->bytes = w->marks && w->where ? n : 0;
-	}
-	if (!w->bytes)
-		return false;
-	memset(w->marks, 0, n);
-	return true;
+	return n <= MAX_TABLE ? n : 0;
 }
 
 static void decode_all(struct wdx_machine *m)
 {
+	const struct wdx_map_part *part = &m->map->parts.data[m->f->map->first_part];
 	struct wdx_machine_work *w = m->work;
+	struct wdx_reach *r = &w->reach;
 
-	w->found.len = w->todo.len = w->tables.len = m->insns.len = 0;
-	lead(w, w->lo);
-	while (w->todo.len && !w->unknown && !w->nomem)
-		decode_run(m, w->todo.data[--w->todo.len]);
-	if (w->unknown || !wdx_vec_reserve(&m->insns, w->found.len)) {
-		w->nomem |= !w->unknown;
-		return;
-	}
-	for (uint32_t at = w->lo; at < w->hi; at++)
-		if (w->marks[at - w->lo] & MARK_START)
-			m->insns.data[m->insns.len++] = w->found.data[w->where[at - w->lo]];
+	m->insns.len = 0;
+	wdx_reach_begin(r, part->lo, part->hi);
+	if (!r->nomem)
+		wdx_reach_lead(r, r->lo);
+	wdx_reach_run(r);
+	w->unknown = r->unknown;
+	w->nomem = r->nomem || !wdx_vec_reserve(&m->insns, r->found.len);
+	for (uint32_t at = r->lo; at < r->hi && !w->unknown && !w->nomem; at++)
+		if (wdx_reach_starts(r, at))
+			m->insns.data[m->insns.len++] = (struct wdx_minsn){
+				.at = at,
+				.slot = WDX_NO_PLACE,
+				.a = r->found.data[r->where[at - r->lo]].a,
+			};
 }
 
 /* Callees take their stack arguments away; the caller then makes room again at once. */
@@ -207,7 +73,7 @@ static void find_blocks(struct wdx_machine *m)
 	m->blocks.len = 0;
 	for (uint32_t i = 0; i < m->insns.len; i++) {
 		const struct wdx_minsn *insn = &m->insns.data[i];
-		bool begins = !i || w->marks[insn->at - w->lo] & MARK_LEADER ||
+		bool begins = !i || w->reach.marks[insn->at - w->reach.lo] & WDX_REACH_LEADER ||
 			      end_of(insn - 1) != insn->at || !insn[-1].a.falls;
 		struct wdx_mblock *b;
 
@@ -221,35 +87,36 @@ static void find_blocks(struct wdx_machine *m)
 		}
 		b = &m->blocks.data[m->blocks.len - 1];
 		b->n++;
-		w->where[insn->at - w->lo] = (uint32_t)m->blocks.len - 1;
+		w->reach.where[insn->at - w->reach.lo] = (uint32_t)m->blocks.len - 1;
 	}
 }
 
 static void add_succ(struct wdx_machine *m, struct wdx_mblock *b, uint32_t at)
 {
 	struct wdx_machine_work *w = m->work;
-	uint32_t *slot;
+	uint32_t *slot, to;
 
-	if (!inside(w, at) || !(w->marks[at - w->lo] & MARK_START)) {
+	if (!wdx_reach_starts(&w->reach, at)) {
 		w->unknown = true;
 		return;
 	}
+	to = w->reach.where[at - w->reach.lo];
 	for (uint32_t k = b->first_succ; k < m->succs.len; k++)
-		if (m->succs.data[k] == w->where[at - w->lo])
+		if (m->succs.data[k] == to)
 			return;
 	slot = wdx_vec_push(&m->succs);
 	if (slot)
-		*slot = w->where[at - w->lo];
+		*slot = to;
 	w->nomem |= !slot;
 }
 
 static void add_table(struct wdx_machine *m, struct wdx_mblock *b, uint32_t jump)
 {
-	const struct wdx_jump_entry *e;
+	const struct wdx_reach_way *way;
 
-	wdx_vec_each (e, &m->work->tables)
-		if (e->at == jump)
-			add_succ(m, b, e->target);
+	wdx_vec_each (way, &m->work->reach.ways)
+		if (way->from == jump)
+			add_succ(m, b, way->to);
 }
 
 static void find_succs(struct wdx_machine *m)
@@ -265,7 +132,7 @@ static void find_succs(struct wdx_machine *m)
 			add_succ(m, b, last->a.target);
 		if (last->a.indirect)
 			add_table(m, b, last->at);
-		if (last->a.falls && end_of(last) < m->work->hi)
+		if (last->a.falls && end_of(last) < m->work->reach.hi)
 			add_succ(m, b, end_of(last));
 		b->nsuccs = (uint32_t)m->succs.len - b->first_succ;
 	}
@@ -366,10 +233,6 @@ void wdx_cfg_find(struct wdx_machine *m)
 							      find_succs, find_preds, find_order};
 	struct wdx_machine_work *w = m->work;
 
-	if (!prepare_bytes(w, &m->map->parts.data[m->f->map->first_part])) {
-		w->nomem = true;
-		return;
-	}
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !w->unknown && !w->nomem; i++)
 		steps[i](m);
 }

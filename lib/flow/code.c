@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "flow/values.h"
 #include "native/access.h"
+#include "wasm/opcode.h"
 
 #define NONE UINT32_MAX
 
@@ -156,26 +157,14 @@ static bool effect_here(const struct wdx_codeindex *c, const struct wdx_code_fun
 	return !c->accesses || has_kind(c, iv, WDX_SKIM_STORE) || has_return(c, f->map, iv);
 }
 
-enum {
-	OP_BLOCK = 0x02,
-	OP_LOOP = 0x03,
-	OP_IF = 0x04,
-	OP_ELSE = 0x05,
-	OP_END = 0x0b,
-	OP_BR = 0x0c,
-	OP_BR_IF = 0x0d,
-	OP_BR_TABLE = 0x0e,
-};
-
 static uint8_t opcode_at(const struct wdx_codeindex *c, uint32_t wasm)
 {
 	return c->module->data[c->module->code.v + wasm];
 }
 
-/* Whether another basic block begins behind the instruction; `block` only opens a label. */
-static bool ends_block(const struct wdx_codeindex *c, uint32_t wasm)
+bool wdx_code_ends_block(const struct wdx_codeindex *c, uint32_t wasm)
 {
-	return is_kind(c, wasm, WDX_INSN_CONTROL) && opcode_at(c, wasm) != OP_BLOCK;
+	return is_kind(c, wasm, WDX_INSN_CONTROL) && opcode_at(c, wasm) != WDX_WASM_BLOCK;
 }
 
 struct effect { /* of an instruction */
@@ -220,7 +209,8 @@ static bool has_branch(const struct wdx_codeindex *c, const struct wdx_interval 
 static bool ends_stretch(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
 	bool may = iv->wasm == NONE ? c->accesses != NULL
-				    : ends_block(c, iv->wasm) && opcode_at(c, iv->wasm) != OP_LOOP;
+				    : wdx_code_ends_block(c, iv->wasm) &&
+					      opcode_at(c, iv->wasm) != WDX_WASM_LOOP;
 
 	return may && has_branch(c, iv);
 }
@@ -243,7 +233,7 @@ static void find_stretches(struct marking *m)
 /* Bytes of code, and FIXED. */
 static uint32_t weight_of(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
-	bool fixed = iv->flags & WDX_IV_EFFECT || ends_block(c, iv->wasm);
+	bool fixed = iv->flags & WDX_IV_EFFECT || wdx_code_ends_block(c, iv->wasm);
 
 	return (iv->hi - iv->lo) | (fixed ? FIXED : 0);
 }
@@ -590,7 +580,8 @@ static void open_label(struct joins *j, uint8_t opcode)
 	struct label *l = wdx_vec_push(&j->labels);
 
 	if (l)
-		*l = (struct label){.joined = opcode == OP_IF, .loop = opcode == OP_LOOP};
+		*l = (struct label){.joined = opcode == WDX_WASM_IF,
+				    .loop = opcode == WDX_WASM_LOOP};
 	j->nomem |= !l;
 }
 
@@ -600,26 +591,27 @@ static void join_control(struct joins *j, uint32_t pos)
 	struct wdx_insn insn;
 
 	switch (opcode) {
-	case OP_BR:
-	case OP_BR_IF:
+	case WDX_WASM_BR:
+	case WDX_WASM_BR_IF:
 		wdx_insn_at(j->c->module, (wdx_codepos){pos}, &insn);
 		return jump(j, insn.imm[0]);
-	case OP_BR_TABLE:
+	case WDX_WASM_BR_TABLE:
 		wdx_insn_at(j->c->module, (wdx_codepos){pos}, &insn);
 		return jump_table(j, &insn);
-	case OP_END:
+	case WDX_WASM_END:
 		if (!j->labels.len)
 			return;
 		j->labels.len--;
 		j->at[pos - j->start] =
 			!j->labels.data[j->labels.len].loop && j->labels.data[j->labels.len].joined;
 		return;
-	case OP_ELSE:
+	case WDX_WASM_ELSE:
 		return;
 	}
 	/* what else is control opens a label, or jumps out of the function */
 	wdx_insn_at(j->c->module, (wdx_codepos){pos}, &insn);
-	if (opcode <= OP_IF || insn.opcode == 0x06 || insn.opcode == 0x1f)
+	if (opcode <= WDX_WASM_IF || insn.opcode == WDX_WASM_TRY ||
+	    insn.opcode == WDX_WASM_TRY_TABLE)
 		open_label(j, opcode);
 }
 
@@ -635,7 +627,7 @@ static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
 	j->start = f->start.v;
 	memset(j->at, 0, f->end.v - f->start.v + 1);
 	for (uint32_t pos = f->code.v; pos < f->end.v && !j->nomem; pos++)
-		if (is_kind(j->c, pos, WDX_INSN_CONTROL) && opcode_at(j->c, pos) > 0x01)
+		if (is_kind(j->c, pos, WDX_INSN_CONTROL) && opcode_at(j->c, pos) > WDX_WASM_NOP)
 			join_control(j, pos);
 }
 
@@ -649,7 +641,8 @@ static uint32_t stale_until(const struct joins *j, uint32_t at, uint32_t end)
 	for (at++; at < end; at++) {
 		if (is_kind(j->c, at, WDX_INSN_CALL))
 			break;
-		if (ends_block(j->c, at) && (opcode_at(j->c, at) != OP_END || j->at[at - j->start]))
+		if (wdx_code_ends_block(j->c, at) &&
+		    (opcode_at(j->c, at) != WDX_WASM_END || j->at[at - j->start]))
 			break;
 		if (is_kind(j->c, at, WDX_INSN_MEMWRITE))
 			last = at;
@@ -747,7 +740,7 @@ static bool scan_body(struct marking *m)
 			continue;
 		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i, block))
 			return false;
-		block += ends_block(c, start + i);
+		block += wdx_code_ends_block(c, start + i);
 	}
 	*page = at;
 	m->counts[size] = at;
@@ -960,9 +953,36 @@ bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 static bool falls_through(const struct wdx_codeindex *c, uint32_t from, uint32_t to)
 {
 	for (uint32_t at = from; at < to; at++)
-		if (ends_block(c, at) && opcode_at(c, at) != OP_LOOP && opcode_at(c, at) != OP_END)
+		if (wdx_code_ends_block(c, at) && opcode_at(c, at) != WDX_WASM_LOOP &&
+		    opcode_at(c, at) != WDX_WASM_END)
 			return false;
 	return true;
+}
+
+uint32_t wdx_code_interval(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			   uint32_t at)
+{
+	const struct wdx_interval *iv = c->intervals.data;
+	uint32_t lo = f->first, hi = lo + f->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (iv[mid].hi <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+uint32_t wdx_code_position(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			   uint32_t at)
+{
+	const struct wdx_interval *iv = c->intervals.data;
+	uint32_t i = wdx_code_interval(c, f, at);
+
+	return i < f->first + f->n && iv[i].lo <= at ? iv[i].wasm : NONE;
 }
 
 uint32_t wdx_code_native(const struct wdx_codeindex *c, const struct wdx_code_func *f,

@@ -91,6 +91,18 @@ const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint
 bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi);
 
+/* Whether another basic block begins behind the wasm instruction; `block` only opens a label. */
+bool wdx_code_ends_block(const struct wdx_codeindex *c, uint32_t wasm);
+
+/* The first interval of the function that ends behind that native address; behind its last one:
+ * there is none. */
+uint32_t wdx_code_interval(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			   uint32_t at);
+
+/* The wasm position of the native code at that address; UINT32_MAX: none. */
+uint32_t wdx_code_position(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			   uint32_t at);
+
 /* The native address where execution goes on that reaches the position: of its own instruction or,
  * where that has no code, of the next one that has and that nothing but falling through leads to.
  * UINT32_MAX: there is none. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "flow/machine.h"
 #include "flow/values.h"
+#include "wasm/opcode.h"
 
 #define NONE UINT32_MAX
 
@@ -151,30 +152,13 @@ static bool shows(const struct wdx_interval *iv)
 	return iv->wasm != NONE && !(iv->flags & WDX_IV_DISPLACED);
 }
 
-/* The first interval of the function that ends behind that address. */
-static uint32_t interval_at(const struct flow *x, uint32_t at)
-{
-	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t lo = x->f->first, hi = lo + x->f->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (iv[mid].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* The first interval in [lo, hi) that shows a state; NONE: there is none. */
 static uint32_t first_shown(const struct flow *x, uint32_t lo, uint32_t hi)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
 	uint32_t end = x->f->first + x->f->n;
 
-	for (uint32_t i = interval_at(x, lo); i < end && iv[i].lo < hi; i++)
+	for (uint32_t i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
 		if (shows(&iv[i]))
 			return i;
 	return NONE;
@@ -185,7 +169,7 @@ static uint32_t last_shown(const struct flow *x, uint32_t lo, uint32_t hi)
 	const struct wdx_interval *iv = x->code->intervals.data;
 	uint32_t end = x->f->first + x->f->n, last = NONE;
 
-	for (uint32_t i = interval_at(x, lo); i < end && iv[i].lo < hi; i++)
+	for (uint32_t i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
 		if (shows(&iv[i]))
 			last = i;
 	return last;
@@ -210,11 +194,9 @@ static uint32_t first_by_wasm(const struct flow *x, uint32_t pos)
 /* Where the basic block of that wasm position ends: the control instruction by which it is left. */
 static uint32_t way_out(const struct flow *x, uint32_t pos)
 {
-	const struct wdx_wasm *m = x->wasm;
 	uint32_t end = x->f->wasm->end.v;
 
-	while (pos < end &&
-	       (!(m->kinds[pos] & WDX_INSN_CONTROL) || m->data[m->code.v + pos] == 0x02))
+	while (pos < end && !wdx_code_ends_block(x->code, pos))
 		pos++;
 	return pos;
 }
@@ -293,14 +275,6 @@ static void find_probes(struct flow *x)
 		qsort(x->probes.data, x->probes.len, sizeof(*x->probes.data), by_at);
 }
 
-static uint32_t wasm_position(const struct flow *x, uint32_t at)
-{
-	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t i = interval_at(x, at);
-
-	return i < x->f->first + x->f->n && iv[i].lo <= at ? iv[i].wasm : NONE;
-}
-
 /* Whether the machine value is the wasm value, by where both come from. */
 static bool bears_out(const struct flow *x, const struct wdx_mvalue *mv, uint32_t value)
 {
@@ -315,7 +289,8 @@ static bool bears_out(const struct flow *x, const struct wdx_mvalue *mv, uint32_
 	if (v->kind == WDX_VALUE_PARAM)
 		return argument;
 	if (v->kind == WDX_VALUE_INSN)
-		return mv->kind == WDX_MV_INSN && wasm_position(x, mv->at) == v->pos;
+		return mv->kind == WDX_MV_INSN &&
+		       wdx_code_position(x->code, x->f, mv->at) == v->pos;
 	return false;
 }
 
@@ -557,7 +532,7 @@ static const uint8_t load_widths[] = {4, 8, 4, 8, 0, 1, 0, 2, 0, 1, 0, 2, 0, 4};
 
 static unsigned load_width(const struct wdx_value *v)
 {
-	unsigned i = v->type - 0x28u;
+	unsigned i = v->type - (unsigned)WDX_WASM_I32_LOAD;
 
 	return v->kind == WDX_VALUE_INSN && i < sizeof(load_widths) ? load_widths[i] : 0;
 }
@@ -664,7 +639,7 @@ enum { MAX_SUMS = 4 };
 
 static unsigned sum_width(uint8_t opcode)
 {
-	return opcode == 0x6a || opcode == 0x6b ? 4 : 8; /* i32 */
+	return opcode == WDX_WASM_I32_ADD || opcode == WDX_WASM_I32_SUB ? 4 : 8;
 }
 
 static bool same_low(uint64_t a, uint64_t b, unsigned width)
@@ -721,8 +696,10 @@ static bool is_narrow(const struct flow *x, uint32_t value)
 		type = wdx_wasm_local_type(x->wasm, x->f->wasm, v->arg);
 		break;
 	case WDX_VALUE_INSN: /* comparisons, and what begins with "i32." */
-		return type == 0x28 || (type >= 0x2c && type <= 0x2f) ||
-		       (type >= 0x45 && type <= 0x78) || (type >= 0xa7 && type <= 0xab);
+		return type == WDX_WASM_I32_LOAD ||
+		       (type >= WDX_WASM_I32_LOAD8_S && type <= WDX_WASM_I32_LOAD16_U) ||
+		       (type >= WDX_WASM_I32_EQZ && type <= WDX_WASM_I32_ROTR) ||
+		       (type >= WDX_WASM_I32_WRAP_I64 && type <= WDX_WASM_I32_TRUNC_F64_U);
 	default:
 		return false;
 	}
@@ -733,14 +710,17 @@ static bool is_narrow(const struct flow *x, uint32_t value)
  * that at its own position. */
 static bool same_op(const struct flow *x, const struct wdx_value *v, const struct wdx_minsn *i)
 {
-	unsigned n = v->type - (v->type < 0x7c ? 0x6au : 0x7cu);
+	unsigned n = v->type -
+		     (unsigned)(v->type < WDX_WASM_I64_ADD ? WDX_WASM_I32_ADD : WDX_WASM_I64_ADD);
 
 	if (v->kind != WDX_VALUE_INSN)
 		return false;
-	if (v->type == 0x1b) /* select */
-		return i->a.op == WDX_OP_SELECT && wasm_position(x, i->at) == v->pos &&
+	if (v->type == WDX_WASM_SELECT)
+		return i->a.op == WDX_OP_SELECT &&
+		       wdx_code_position(x->code, x->f, i->at) == v->pos &&
 		       (i->a.width == 8 || is_narrow(x, v->operands[0]));
-	return n < sizeof(ops) && ops[n] == i->a.op && i->a.width == (v->type < 0x7c ? 4 : 8);
+	return n < sizeof(ops) && ops[n] == i->a.op &&
+	       i->a.width == (v->type < WDX_WASM_I64_ADD ? 4 : 8);
 }
 
 static bool is_operand(const struct flow *x, wdx_held h, uint32_t value, unsigned width)
@@ -791,7 +771,7 @@ static uint32_t find_computed(const struct flow *x, uint32_t mv)
 		if (!computes(x, mv, value))
 			continue;
 		best = best ? best : value;
-		if (x->v.values.data[value].pos == wasm_position(x, m->at))
+		if (x->v.values.data[value].pos == wdx_code_position(x->code, x->f, m->at))
 			return value;
 	}
 	return best;
@@ -831,7 +811,8 @@ static uint32_t find_sum(const struct flow *x, uint32_t mv)
 		if (!is_sum(x, sum, known, off, width))
 			continue;
 		best = best ? best : sum;
-		if (x->v.values.data[sum].pos == wasm_position(x, x->m.values.data[mv].at))
+		if (x->v.values.data[sum].pos ==
+		    wdx_code_position(x->code, x->f, x->m.values.data[mv].at))
 			return sum;
 	}
 	return best;
@@ -959,7 +940,7 @@ static bool has_code(const struct flow *x, uint32_t from, uint32_t to)
 
 static bool is_conditional(uint8_t opcode)
 {
-	return opcode == 0x04 || opcode == 0x0d || opcode == 0x0e; /* if, br_if, br_table */
+	return opcode == WDX_WASM_IF || opcode == WDX_WASM_BR_IF || opcode == WDX_WASM_BR_TABLE;
 }
 
 /* What the phi gets from a block of machine code that is left at that control instruction.  Where
@@ -1347,7 +1328,7 @@ static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct use
 			add_interval(x, x->code->by_wasm[i], lo, hi, u, place);
 		return;
 	}
-	for (i = interval_at(x, lo); i < end && iv[i].lo < hi; i++)
+	for (i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
 		if (iv[i].wasm >= u->lo && iv[i].wasm < u->hi)
 			add_interval(x, i, lo, hi, u, place);
 }

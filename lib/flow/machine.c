@@ -654,6 +654,12 @@ struct wdx_error *wdx_machine_init(struct wdx_machine *m, const struct wdx_map *
 	if (!w)
 		return &wdx_nomem;
 	w->code = code;
+	w->reach = (struct wdx_reach){.accesses = m->accesses,
+				      .code = map->code,
+				      .size = map->code_size,
+				      .big_endian = wdx_target_big_endian(target),
+				      .ways_of = wdx_cfg_ways,
+				      .arg = m};
 	take_convention(m);
 	w->followed[w->sp / 64] &= ~(1ULL << w->sp % 64);
 	find_clobbered(m);
@@ -674,15 +680,12 @@ void wdx_machine_deinit(struct wdx_machine *m)
 	free(m->out);
 	if (w) {
 		wdx_vec_free(&w->todo);
-		wdx_vec_free(&w->found);
-		wdx_vec_free(&w->tables);
+		wdx_reach_deinit(&w->reach);
 		wdx_vec_free(&w->order);
 		wdx_vec_free(&w->frames);
 		wdx_vec_free(&w->stored);
 		wdx_vec_free(&w->loaded);
 		free(w->rank);
-		free(w->marks);
-		free(w->where);
 		free(w->slots);
 		free(w->live);
 	}

@@ -4,12 +4,9 @@
 #define WDX_FLOW_MACHINE_WORK_H
 
 #include "flow/machine.h"
+#include "native/reach.h"
 
 #define WDX_NO_PLACE UINT32_MAX
-
-struct wdx_jump_entry { /* an indirect jump may go there */
-	uint32_t at, target;
-};
 
 struct wdx_mframe { /* CFA offsets of stack and frame pointer, where known */
 	int64_t sp, fp;
@@ -33,14 +30,8 @@ struct wdx_machine_work {
 	bool unknown, nomem;
 
 	/* cfg.c */
-	uint32_t lo, hi;
-	uint8_t *marks;	 /* by byte of the function */
-	uint32_t *where; /* by byte: number of the instruction that starts there, then of its block
-			  */
-	size_t bytes;
+	struct wdx_reach reach; /* its `where` is the number of the block in the end */
 	WDX_VEC(uint32_t) todo;
-	WDX_VEC(struct wdx_minsn) found;
-	WDX_VEC(struct wdx_jump_entry) tables; /* by at */
 	WDX_VEC(uint32_t) order; /* blocks that can be reached, in reverse postorder */
 	uint32_t *rank;		 /* of block: place in the order, UINT32_MAX: none */
 	size_t nrank;
@@ -61,6 +52,9 @@ struct wdx_machine_work {
 	uint8_t *dirty;	   /* by block; behind those in `out` */
 	size_t ncells;
 };
+
+/* How many ways a jump table has: for m->work->reach, arg is m. */
+uint64_t wdx_cfg_ways(void *arg, uint32_t jump);
 
 /* Decodes the function and finds its blocks. */
 void wdx_cfg_find(struct wdx_machine *m);

@@ -11,35 +11,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "wasm/opcode.h"
 
 #define NONE UINT32_MAX
-
-enum {
-	OP_UNREACHABLE = 0x00,
-	OP_BLOCK = 0x02,
-	OP_LOOP = 0x03,
-	OP_IF = 0x04,
-	OP_ELSE = 0x05,
-	OP_END = 0x0b,
-	OP_BR = 0x0c,
-	OP_BR_IF = 0x0d,
-	OP_BR_TABLE = 0x0e,
-	OP_RETURN = 0x0f,
-	OP_CALL = 0x10,
-	OP_CALL_INDIRECT = 0x11,
-	OP_DROP = 0x1a,
-	OP_GET = 0x20,
-	OP_SET = 0x21,
-	OP_TEE = 0x22,
-	OP_I32_CONST = 0x41,
-	OP_I64_CONST = 0x42,
-	OP_F32_CONST = 0x43,
-	OP_F64_CONST = 0x44,
-	OP_I32_ADD = 0x6a,
-	OP_I32_SUB = 0x6b,
-	OP_I64_ADD = 0x7c,
-	OP_I64_SUB = 0x7d,
-};
 
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
 enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
@@ -262,7 +236,7 @@ static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 	struct label *l;
 
 	block_arity(w, (int64_t)insn->imm[0], &params, &results);
-	if (insn->opcode == OP_IF)
+	if (insn->opcode == WDX_WASM_IF)
 		pop(w);
 	for (uint32_t i = 0; i < params; i++) /* merged anew: parameters are rare */
 		pop(w);
@@ -276,14 +250,14 @@ static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 			    .born_dead = dead,
 			    .height = (uint32_t)w->stack.len,
 			    .results = results,
-			    .branch_arity = insn->opcode == OP_LOOP ? params : results,
+			    .branch_arity = insn->opcode == WDX_WASM_LOOP ? params : results,
 			    .arrivals = (uint32_t)w->arrivals.len,
 			    .first_phi = (uint32_t)w->phis.len,
 			    .opened = (uint32_t)w->changes.len,
 			    .pos = insn->pos.v};
 	for (uint32_t i = 0; i < params; i++)
 		push(w, fresh(w, insn->pos.v));
-	if (insn->opcode == OP_LOOP)
+	if (insn->opcode == WDX_WASM_LOOP)
 		open_loop(w, l, insn->pos.v + insn->size);
 }
 
@@ -302,7 +276,7 @@ static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 	}
 	i = w->labels.len - 1 - depth;
 	l = &w->labels.data[i];
-	if (l->opcode == OP_LOOP) {
+	if (l->opcode == WDX_WASM_LOOP) {
 		size_t end = i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len;
 
 		for (size_t k = l->first_phi; k < end; k++)
@@ -399,7 +373,7 @@ static void close_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 	struct label l = *top(w);
 	uint32_t one = 0;
 
-	if (l.opcode == OP_LOOP) { /* only falling out of it leads behind it */
+	if (l.opcode == WDX_WASM_LOOP) { /* only falling out of it leads behind it */
 		if (l.results && w->stack.len > l.height)
 			one = w->stack.data[w->stack.len - 1];
 		w->phis.len = l.first_phi;
@@ -412,7 +386,8 @@ static void close_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 	}
 	if (!l.dead)
 		branch(w, 0, insn->pos.v);
-	if (l.opcode == OP_IF && !l.born_dead) { /* without else: the condition leads here too */
+	if (l.opcode == WDX_WASM_IF &&
+	    !l.born_dead) { /* without else: the condition leads here too */
 		struct arrival *a = wdx_vec_push(&w->arrivals);
 
 		if (!a) {
@@ -438,14 +413,14 @@ static void open_else(struct wdx_values_work *w, const struct wdx_insn *insn)
 	struct label *l = top(w);
 	uint32_t next = insn->pos.v + insn->size;
 
-	if (l->opcode != OP_IF) {
+	if (l->opcode != WDX_WASM_IF) {
 		w->unknown = true;
 		return;
 	}
 	if (!l->dead)
 		branch(w, 0, insn->pos.v);
 	l = top(w);
-	l->opcode = OP_ELSE;
+	l->opcode = WDX_WASM_ELSE;
 	l->dead = l->born_dead;
 	w->stack.len = l->height;
 	for (size_t i = l->opened, end = w->changes.len; i < end && !w->unknown; i++) {
@@ -505,10 +480,10 @@ static void describe_sum(const struct wdx_values_work *w, uint16_t opcode, const
 			 struct wdx_value *out)
 {
 	const struct wdx_value *values = w->v->values.data, *by = &values[taken[1]];
-	bool minus = opcode == OP_I32_SUB || opcode == OP_I64_SUB;
+	bool minus = opcode == WDX_WASM_I32_SUB || opcode == WDX_WASM_I64_SUB;
 	uint32_t to = taken[0];
 
-	if (opcode != OP_I32_ADD && opcode != OP_I64_ADD && !minus)
+	if (opcode != WDX_WASM_I32_ADD && opcode != WDX_WASM_I64_ADD && !minus)
 		return;
 	if (!minus && by->kind != WDX_VALUE_CONST) {
 		by = &values[taken[0]];
@@ -563,14 +538,14 @@ static void local(struct wdx_values_work *w, const struct wdx_insn *insn)
 		w->unknown = true;
 		return;
 	}
-	if (insn->opcode == OP_GET) {
+	if (insn->opcode == WDX_WASM_LOCAL_GET) {
 		push(w, w->locals[i]);
 		return;
 	}
 	value = pop(w);
 	if (!top(w)->dead)
 		set_local(w, i, value, insn->pos.v + insn->size);
-	if (insn->opcode == OP_TEE)
+	if (insn->opcode == WDX_WASM_LOCAL_TEE)
 		push(w, value);
 }
 
@@ -579,44 +554,44 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 	static const uint8_t const_types[] = {WDX_I32, WDX_I64, WDX_F32, WDX_F64};
 
 	switch (insn->opcode) {
-	case OP_BLOCK:
-	case OP_LOOP:
-	case OP_IF:
+	case WDX_WASM_BLOCK:
+	case WDX_WASM_LOOP:
+	case WDX_WASM_IF:
 		return open_label(w, insn);
-	case OP_ELSE:
+	case WDX_WASM_ELSE:
 		return open_else(w, insn);
-	case OP_END:
+	case WDX_WASM_END:
 		return close_label(w, insn);
-	case OP_BR_IF:
+	case WDX_WASM_BR_IF:
 		pop(w);
 		return branch(w, insn->imm[0], insn->pos.v);
-	case OP_BR:
+	case WDX_WASM_BR:
 		branch(w, insn->imm[0], insn->pos.v);
 		top(w)->dead = true;
 		return;
-	case OP_BR_TABLE:
+	case WDX_WASM_BR_TABLE:
 		return branch_table(w, insn);
-	case OP_RETURN:
-	case OP_UNREACHABLE:
+	case WDX_WASM_RETURN:
+	case WDX_WASM_UNREACHABLE:
 		top(w)->dead = true;
 		return;
-	case OP_CALL:
+	case WDX_WASM_CALL:
 		return call(w, wdx_wasm_functype(w->m, (uint32_t)insn->imm[0]), insn->pos.v);
-	case OP_CALL_INDIRECT:
+	case WDX_WASM_CALL_INDIRECT:
 		pop(w);
 		return call(w,
 			    insn->imm[0] < w->m->types.len ? &w->m->types.data[insn->imm[0]] : NULL,
 			    insn->pos.v);
-	case OP_GET:
-	case OP_SET:
-	case OP_TEE:
+	case WDX_WASM_LOCAL_GET:
+	case WDX_WASM_LOCAL_SET:
+	case WDX_WASM_LOCAL_TEE:
 		return local(w, insn);
-	case OP_I32_CONST:
-	case OP_I64_CONST:
-	case OP_F32_CONST:
-	case OP_F64_CONST:
-		return push(w,
-			    add_const(w, const_types[insn->opcode - OP_I32_CONST], insn->imm[0]));
+	case WDX_WASM_I32_CONST:
+	case WDX_WASM_I64_CONST:
+	case WDX_WASM_F32_CONST:
+	case WDX_WASM_F64_CONST:
+		return push(w, add_const(w, const_types[insn->opcode - WDX_WASM_I32_CONST],
+					 insn->imm[0]));
 	}
 	generic(w, insn);
 }
@@ -637,23 +612,23 @@ static void find_sets(struct wdx_values_work *w)
 		uint32_t *open;
 		struct set *s;
 
-		if (insn.opcode == OP_SET || insn.opcode == OP_TEE) {
+		if (insn.opcode == WDX_WASM_LOCAL_SET || insn.opcode == WDX_WASM_LOCAL_TEE) {
 			s = wdx_vec_push(&w->sets);
 			if (s)
 				*s = (struct set){insn.pos.v, (uint32_t)insn.imm[0]};
 			w->nomem |= !s;
 			w->unknown |= insn.imm[0] >= w->v->nlocals;
-		} else if (insn.opcode == OP_BLOCK || insn.opcode == OP_LOOP ||
-			   insn.opcode == OP_IF) {
+		} else if (insn.opcode == WDX_WASM_BLOCK || insn.opcode == WDX_WASM_LOOP ||
+			   insn.opcode == WDX_WASM_IF) {
 			open = wdx_vec_push(&w->open);
 			if (open)
-				*open = insn.opcode == OP_LOOP ? ++loops : 0;
+				*open = insn.opcode == WDX_WASM_LOOP ? ++loops : 0;
 			w->nomem |= !open;
-			if (insn.opcode == OP_LOOP) {
+			if (insn.opcode == WDX_WASM_LOOP) {
 				open = wdx_vec_push(&w->ends);
 				w->nomem |= !open;
 			}
-		} else if (insn.opcode == OP_END && w->open.len) {
+		} else if (insn.opcode == WDX_WASM_END && w->open.len) {
 			uint32_t loop = w->open.data[--w->open.len];
 
 			if (loop && !w->nomem)
@@ -674,7 +649,7 @@ static void begin(struct wdx_values_work *w)
 		w->nomem = true;
 		return;
 	}
-	*l = (struct label){.opcode = OP_BLOCK, .results = t->nresults};
+	*l = (struct label){.opcode = WDX_WASM_BLOCK, .results = t->nresults};
 	memset(w->locals, 0xff, w->v->nlocals * sizeof(*w->locals));
 	memset(w->last, 0xff, w->v->nlocals * sizeof(*w->last));
 	add_value(w, (struct wdx_value){.kind = WDX_VALUE_UNKNOWN});

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "native/access.h"
+#include "wasm/opcode.h"
 
 enum { CELL = 16, POINTER = 8, NREGS = 64 };
 
@@ -81,9 +82,9 @@ static struct subject subject_of(const struct wdx_wasm *m, const struct wdx_insn
 {
 	struct subject s = {.pos = insn->pos.v, .index = (uint32_t)insn->imm[0]};
 
-	if (insn->opcode == 0x23)
+	if (insn->opcode == WDX_WASM_GLOBAL_GET)
 		s.kind = GLOBAL_GET;
-	else if (insn->opcode == 0x24)
+	else if (insn->opcode == WDX_WASM_GLOBAL_SET)
 		s.kind = GLOBAL_SET;
 	else if (accesses_memory(insn->opcode))
 		s.kind = MEMORY;

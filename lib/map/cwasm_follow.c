@@ -28,39 +28,14 @@
 
 #include "base/error.h"
 #include "native/native.h"
+#include "wasm/opcode.h"
 
 #define NONE UINT32_MAX
 
-enum {
-	OP_LOCAL_SET = 0x21,
-	OP_LOCAL_TEE = 0x22,
-	OP_CALL = 0x10,
-	OP_CALL_INDIRECT = 0x11,
-	OP_TRY = 0x06,
-	OP_BR_TABLE = 0x0e,
-	OP_TRY_TABLE = 0x1f
-};
-
 enum { MAX_TABLE = 1 << 16 }; /* larger jump tables are not followed */
-
-enum mark { MARK_START = 1, MARK_INSIDE = 2 };
 
 /* --- The code ----------------------------------------------------------------------------------
  */
-
-static void lead(struct wdx_follow *x, uint32_t at)
-{
-	uint32_t *slot;
-
-	if (at < x->part->lo || at >= x->part->hi) {
-		x->unknown = true;
-		return;
-	}
-	slot = wdx_vec_push(&x->todo);
-	if (slot)
-		*slot = at;
-	x->nomem |= !slot;
-}
 
 /* The position that the address map gives. */
 static uint32_t mapped_at(const struct wdx_follow *x, uint32_t at)
@@ -78,122 +53,41 @@ static uint32_t mapped_at(const struct wdx_follow *x, uint32_t at)
 	return lo ? p[lo - 1].wasm : NONE;
 }
 
-/* Behind the jump: an offset from there for each label of the br_table, the default last. */
-static void read_table(struct wdx_follow *x, uint32_t jump, uint32_t at)
+/* Compilers make a jump table of a br_table. */
+static uint64_t ways_of(void *arg, uint32_t jump)
 {
-	uint32_t pos = mapped_at(x, jump), target;
-	struct wdx_follow_edge *e;
-	struct wdx_insn insn;
-	uint64_t n;
+	const struct wdx_follow *x = arg;
+	uint64_t n = wdx_insn_table_size(x->c->wasm, mapped_at(x, jump));
 
-	x->unknown = true;
-	if (pos == NONE || !(x->c->wasm->kinds[pos] & WDX_INSN_START))
-		return;
-	wdx_insn_at(x->c->wasm, (wdx_codepos){pos}, &insn);
-	n = insn.opcode == OP_BR_TABLE ? insn.imm[0] : MAX_TABLE;
-	if (n >= MAX_TABLE || n + 1 > (x->part->hi - at) / 4 ||
-	    x->edges.len + n + 1 > (x->part->hi - x->part->lo) / 4) /* tables do not overlap */
-		return;
-	x->unknown = false;
-	for (size_t i = 0; i <= n && !x->nomem; i++) {
-		target = at + wdx_cwasm_word(x->c->text->data + at, i);
-		e = wdx_vec_push(&x->edges);
-		if (e)
-			*e = (struct wdx_follow_edge){jump, target};
-		x->nomem |= !e;
-		lead(x, target);
-	}
-}
-
-static bool claim_bytes(struct wdx_follow *x, uint32_t at, uint32_t size)
-{
-	uint8_t *marks = x->marks + (at - x->part->lo);
-
-	if (size > x->part->hi - at || *marks & MARK_INSIDE)
-		return false;
-	*marks |= MARK_START;
-	for (uint32_t i = 1; i < size; i++) {
-		if (marks[i])
-			return false;
-		marks[i] = MARK_INSIDE;
-	}
-	return true;
-}
-
-static void decode_run(struct wdx_follow *x, uint32_t at)
-{
-	struct wdx_follow_insn *i;
-
-	while (!x->unknown && !x->nomem && at < x->part->hi &&
-	       !(x->marks[at - x->part->lo] & MARK_START)) {
-		i = wdx_vec_push(&x->found);
-		if (!i) {
-			x->nomem = true;
-			return;
-		}
-		i->at = at;
-		i->in = (struct wdx_follow_state){.level = WDX_UNREACHED};
-		i->a = wdx_target_mem_access(x->accesses, x->c->text->data + at, x->part->hi - at,
-					     at);
-		if (!i->a.ok || !claim_bytes(x, at, i->a.size)) {
-			x->unknown = true;
-			return;
-		}
-		x->where[at - x->part->lo] = (uint32_t)x->found.len - 1;
-		at += i->a.size;
-		if (i->a.target != NONE && !i->a.call)
-			lead(x, i->a.target);
-		bool falls = i->a.falls;
-
-		if (i->a.indirect)
-			read_table(x, i->at, at);
-		if (!falls)
-			return;
-	}
-}
-
-static bool prepare_bytes(struct wdx_follow *x)
-{
-	size_t n = x->part->hi - x->part->lo;
-
-	if (n > x->bytes) {
-		free(x->marks);
-		free(x->where);
-		x->marks = malloc(n);
-		x->where = malloc(n * sizeof(*x->where));
-		x->bytes = x->marks && x->where ? n : 0;
-	}
-	if (!x->bytes)
-		return false;
-	memset(x->marks, 0, n);
-	return true;
+	return n <= MAX_TABLE ? n : 0;
 }
 
 /* Patches are starts, too: those in code that only exceptions lead to. */
 static void decode(struct wdx_follow *x)
 {
-	uint8_t *mark;
+	struct wdx_reach *r = &x->code;
 
-	x->found.len = x->insns.len = x->edges.len = x->todo.len = 0;
-	if (!prepare_bytes(x)) {
-		x->nomem = true;
+	wdx_reach_begin(r, x->part->lo, x->part->hi);
+	for (uint32_t k = x->end; k-- > x->first && !r->nomem;)
+		wdx_reach_lead(r, x->f->patches.data[k].lo);
+	if (!r->nomem)
+		wdx_reach_lead(r, x->part->lo);
+	wdx_reach_run(r);
+	x->unknown = r->unknown;
+	x->nomem |= r->nomem || !wdx_vec_reserve(&x->insns, r->found.len);
+	if (x->unknown || x->nomem)
 		return;
-	}
-	for (uint32_t k = x->end; k-- > x->first;)
-		lead(x, x->f->patches.data[k].lo);
-	lead(x, x->part->lo);
-	while (x->todo.len && !x->unknown && !x->nomem)
-		decode_run(x, x->todo.data[--x->todo.len]);
-	if (x->unknown || !wdx_vec_reserve(&x->insns, x->found.len)) {
-		x->nomem |= !x->unknown;
-		return;
-	}
-	for (uint32_t at = x->part->lo; at < x->part->hi; at++) {
-		mark = &x->marks[at - x->part->lo];
-		if (!(*mark & MARK_START))
+	for (uint32_t at = r->lo; at < r->hi; at++) {
+		uint32_t *where = &r->where[at - r->lo];
+
+		if (!wdx_reach_starts(r, at))
 			continue;
-		x->insns.data[x->insns.len] = x->found.data[x->where[at - x->part->lo]];
-		x->where[at - x->part->lo] = (uint32_t)x->insns.len++;
+		x->insns.data[x->insns.len] = (struct wdx_follow_insn){
+			.at = at,
+			.a = r->found.data[*where].a,
+			.in = {.level = WDX_UNREACHED},
+		};
+		*where = (uint32_t)x->insns.len++; /* from here on in insns */
 	}
 }
 
@@ -306,12 +200,12 @@ struct wdx_follow_op wdx_follow_op(const struct wdx_follow *x, uint32_t pos)
 	wdx_insn_at(w, (wdx_codepos){pos}, &insn);
 	op.next = pos + insn.size;
 	index = insn.imm[0] < NONE ? (uint32_t)insn.imm[0] : NONE;
-	if (insn.opcode == OP_LOCAL_SET || insn.opcode == OP_LOCAL_TEE) {
+	if (insn.opcode == WDX_WASM_LOCAL_SET || insn.opcode == WDX_WASM_LOCAL_TEE) {
 		op.local = index;
 		op.known = index < x->s->nlocals;
-	} else if (insn.opcode == OP_CALL) {
+	} else if (insn.opcode == WDX_WASM_CALL) {
 		op.known = type_arity(wdx_wasm_functype(w, index), 0, &op);
-	} else if (insn.opcode == OP_CALL_INDIRECT) {
+	} else if (insn.opcode == WDX_WASM_CALL_INDIRECT) {
 		op.known = index < w->types.len && type_arity(&w->types.data[index], 1, &op);
 	} else {
 		op.known = wdx_insn_arity(insn.opcode, &op.operands, &op.results);
@@ -397,18 +291,26 @@ static bool leaves_frame(const struct wdx_follow *x, const struct wdx_access *a)
 	return a->kind != WDX_DO_ADDR || a->result != x->sp || a->base != x->sp || a->disp > 0;
 }
 
-/* The patch that begins there, or NONE. */
-static uint32_t patch_at(const struct wdx_follow *x, uint32_t at)
+/* The first patch of [lo, hi) that does not begin before `at`. */
+static uint32_t first_patch(const struct wdx_cwasm_frames *f, uint32_t lo, uint32_t hi, uint32_t at)
 {
-	uint32_t lo = x->first, hi = x->end, mid;
+	uint32_t mid;
 
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
-		if (x->f->patches.data[mid].lo < at)
+		if (f->patches.data[mid].lo < at)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
+	return lo;
+}
+
+/* The patch that begins there, or NONE. */
+static uint32_t patch_at(const struct wdx_follow *x, uint32_t at)
+{
+	uint32_t lo = first_patch(x->f, x->first, x->end, at);
+
 	return lo < x->end && x->f->patches.data[lo].lo == at ? lo : NONE;
 }
 
@@ -477,11 +379,11 @@ static void reach(struct wdx_follow *x, uint32_t at, struct wdx_follow_state s)
 {
 	uint32_t *slot, i;
 
-	if (at < x->part->lo || at >= x->part->hi || !(x->marks[at - x->part->lo] & MARK_START)) {
+	if (!wdx_reach_starts(&x->code, at)) {
 		x->unknown = true;
 		return;
 	}
-	i = x->where[at - x->part->lo];
+	i = x->code.where[at - x->part->lo];
 	enter_patch(x, at, &s);
 	if (!join(&x->insns.data[i].in, &s))
 		return;
@@ -493,7 +395,7 @@ static void reach(struct wdx_follow *x, uint32_t at, struct wdx_follow_state s)
 
 static int by_from(const void *a, const void *b)
 {
-	const struct wdx_follow_edge *x = a, *y = b;
+	const struct wdx_reach_way *x = a, *y = b;
 
 	if (x->from != y->from)
 		return x->from < y->from ? -1 : 1;
@@ -502,17 +404,17 @@ static int by_from(const void *a, const void *b)
 
 static void reach_table(struct wdx_follow *x, uint32_t from, struct wdx_follow_state s)
 {
-	size_t lo = 0, hi = x->edges.len, mid;
+	size_t lo = 0, hi = x->code.ways.len, mid;
 
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
-		if (x->edges.data[mid].from < from)
+		if (x->code.ways.data[mid].from < from)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < x->edges.len && x->edges.data[lo].from == from; lo++)
-		reach(x, x->edges.data[lo].to, s);
+	for (; lo < x->code.ways.len && x->code.ways.data[lo].from == from; lo++)
+		reach(x, x->code.ways.data[lo].to, s);
 }
 
 static void go_on(struct wdx_follow *x, const struct wdx_follow_insn *i)
@@ -533,8 +435,8 @@ static void go_on(struct wdx_follow *x, const struct wdx_follow_insn *i)
 static void find_states(struct wdx_follow *x)
 {
 	x->todo.len = 0;
-	if (x->edges.len)
-		qsort(x->edges.data, x->edges.len, sizeof(*x->edges.data), by_from);
+	if (x->code.ways.len)
+		qsort(x->code.ways.data, x->code.ways.len, sizeof(*x->code.ways.data), by_from);
 	for (size_t i = 0; i < x->insns.len && !x->unknown && !x->nomem; i++) {
 		if (x->insns.data[i].in.level == WDX_UNREACHED)
 			reach(x, x->insns.data[i].at, (struct wdx_follow_state){.level = WDX_DOWN});
@@ -577,20 +479,6 @@ static void settle(struct wdx_follow *x)
 /* --- Functions ---------------------------------------------------------------------------------
  */
 
-static uint32_t first_patch(const struct wdx_cwasm_frames *f, uint32_t at)
-{
-	uint32_t lo = 0, hi = (uint32_t)f->patches.len, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (f->patches.data[mid].lo < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static uint32_t slot_size(const struct wdx_cwasm_slots *s)
 {
 	uint32_t size = s->stack, end, i;
@@ -610,8 +498,8 @@ static bool begin(struct wdx_follow *x, const struct wdx_map_part *part)
 	uint8_t op;
 
 	x->part = part;
-	x->first = first_patch(x->f, part->lo);
-	x->end = first_patch(x->f, part->hi);
+	x->first = first_patch(x->f, 0, (uint32_t)x->f->patches.len, part->lo);
+	x->end = first_patch(x->f, x->first, (uint32_t)x->f->patches.len, part->hi);
 	x->hidden = x->unknown = false;
 	x->insns.len = 0;
 	x->s = NULL;
@@ -623,7 +511,7 @@ static bool begin(struct wdx_follow *x, const struct wdx_map_part *part)
 			return false;
 		x->s = &x->f->slots.data[p->desc];
 		op = x->c->wasm->data[x->c->wasm->code.v + p->wasm];
-		x->hidden |= op == OP_TRY_TABLE || op == OP_TRY;
+		x->hidden |= op == WDX_WASM_TRY_TABLE || op == WDX_WASM_TRY;
 	}
 	if (!x->s)
 		return false;
@@ -656,16 +544,18 @@ struct wdx_error *wdx_follow_init(struct wdx_follow *x, struct wdx_cwasm *c,
 	for (size_t i = 0; i < c->map->preserved.len; i++)
 		if (c->map->preserved.data[i] < WDX_FOLLOW_REGS)
 			x->preserved |= UINT64_C(1) << c->map->preserved.data[i];
-	return wdx_accesses_create(&x->accesses, c->target);
+	x->code.code = c->text->data;
+	x->code.size = c->text->size;
+	x->code.big_endian = wdx_target_big_endian(c->target);
+	x->code.ways_of = ways_of;
+	x->code.arg = x;
+	return wdx_accesses_create(&x->code.accesses, c->target);
 }
 
 void wdx_follow_deinit(struct wdx_follow *x)
 {
-	wdx_accesses_destroy(x->accesses);
-	free(x->marks);
-	free(x->where);
-	wdx_vec_free(&x->found);
+	wdx_accesses_destroy(x->code.accesses);
+	wdx_reach_deinit(&x->code);
 	wdx_vec_free(&x->insns);
-	wdx_vec_free(&x->edges);
 	wdx_vec_free(&x->todo);
 }

@@ -7,7 +7,7 @@
 #define WDX_MAP_CWASM_FOLLOW_H
 
 #include "map/cwasm.h"
-#include "native/access.h"
+#include "native/reach.h"
 
 enum { WDX_FOLLOW_REGS = 64, WDX_FOLLOW_POINTER = 8 };
 
@@ -36,14 +36,9 @@ struct wdx_follow_insn {
 	struct wdx_follow_state in; /* before it */
 };
 
-struct wdx_follow_edge { /* a jump table's */
-	uint32_t from, to;
-};
-
 struct wdx_follow {
 	struct wdx_cwasm *c;
 	const struct wdx_cwasm_frames *f;
-	struct wdx_accesses *accesses;
 	int sp, fp;
 	uint64_t preserved; /* registers */
 
@@ -60,13 +55,9 @@ struct wdx_follow {
 	bool hidden;   /* control comes by ways that are not in the code */
 	bool unknown;  /* the code cannot be followed */
 	bool dist_known;
-	int64_t dist;	  /* frame pointer minus stack pointer */
-	uint64_t holders; /* the registers that hold the context pointer at `filled` */
-	uint8_t *marks;	  /* of each byte */
-	uint32_t *where;  /* of each byte where an instruction starts: in insns */
-	size_t bytes;	  /* size of these two */
-	WDX_VEC(struct wdx_follow_insn) found;
-	WDX_VEC(struct wdx_follow_edge) edges;
+	int64_t dist;	       /* frame pointer minus stack pointer */
+	uint64_t holders;      /* the registers that hold the context pointer at `filled` */
+	struct wdx_reach code; /* its `where` is in insns in the end */
 	WDX_VEC(uint32_t) todo;
 	bool nomem;
 };

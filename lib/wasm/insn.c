@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/error.h"
+#include "wasm/opcode.h"
 #include "wasm/private.h"
 
 enum {
@@ -393,4 +394,14 @@ void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, stru
 	if (op && op->imm[0] == 'b')
 		read_blocktype(r);
 	wdx_read_uleb(r, 32);
+}
+
+uint64_t wdx_insn_table_size(const struct wdx_wasm *m, uint32_t pos)
+{
+	struct wdx_insn insn;
+
+	if (pos >= m->code_size || !(m->kinds[pos] & WDX_INSN_START))
+		return 0;
+	wdx_insn_at(m, (wdx_codepos){pos}, &insn);
+	return insn.opcode == WDX_WASM_BR_TABLE ? insn.imm[0] + 1 : 0;
 }

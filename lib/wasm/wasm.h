@@ -168,6 +168,10 @@ void wdx_insn_at(const struct wdx_wasm *m, wdx_codepos pos, struct wdx_insn *ins
  * default last), or at imm[1] catch clauses (a byte: kind; tag unless kind > 1; label). */
 void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, struct wdx_reader *r);
 
+/* How many ways the br_table at that position has, the default counted; 0: there is no br_table, or
+ * pos is UINT32_MAX. */
+uint64_t wdx_insn_table_size(const struct wdx_wasm *m, uint32_t pos);
+
 /* How many values the instruction takes from the operand stack and leaves there; false where types
  * or labels tell (calls, branches, ends of blocks), and for GC and exceptions. */
 bool wdx_insn_arity(uint16_t opcode, unsigned *operands, unsigned *results);

@@ -531,8 +531,8 @@ static uint8_t form_of(struct wdx_xtree *t, uint8_t root, bool value)
 }
 
 /* Before version 4 there was no DW_OP_stack_value, and LLVM leaves it out: "local 0" may mean the
- * value in the local or the memory it points to, a constant a value or an address.  Only what begins
- * with a static or the frame is a place in memory for certain. */
+ * value in the local or the memory it points to, a constant a value or an address.  Only what
+ * begins with a static or the frame is a place in memory for certain. */
 static bool says_what_it_is(const struct wdx_xtree *t, const struct wdx_op *first)
 {
 	const struct wdx_cursor *c = t->x->cursor;

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* Opcodes (struct wdx_insn) of instructions that those who read bodies ask for by name; all there
+ * are has opcodes.def. */
+#ifndef WDX_WASM_OPCODE_H
+#define WDX_WASM_OPCODE_H
+
+enum wdx_opcode {
+	WDX_WASM_UNREACHABLE = 0x00,
+	WDX_WASM_NOP = 0x01,
+	WDX_WASM_BLOCK = 0x02,
+	WDX_WASM_LOOP = 0x03,
+	WDX_WASM_IF = 0x04,
+	WDX_WASM_ELSE = 0x05,
+	WDX_WASM_TRY = 0x06,
+	WDX_WASM_END = 0x0b,
+	WDX_WASM_BR = 0x0c,
+	WDX_WASM_BR_IF = 0x0d,
+	WDX_WASM_BR_TABLE = 0x0e,
+	WDX_WASM_RETURN = 0x0f,
+	WDX_WASM_CALL = 0x10,
+	WDX_WASM_CALL_INDIRECT = 0x11,
+	WDX_WASM_SELECT = 0x1b,
+	WDX_WASM_TRY_TABLE = 0x1f,
+	WDX_WASM_LOCAL_GET = 0x20,
+	WDX_WASM_LOCAL_SET = 0x21,
+	WDX_WASM_LOCAL_TEE = 0x22,
+	WDX_WASM_GLOBAL_GET = 0x23,
+	WDX_WASM_GLOBAL_SET = 0x24,
+	WDX_WASM_I32_LOAD = 0x28,
+	WDX_WASM_I32_LOAD8_S = 0x2c,
+	WDX_WASM_I32_LOAD16_U = 0x2f,
+	WDX_WASM_I32_CONST = 0x41,
+	WDX_WASM_I64_CONST = 0x42,
+	WDX_WASM_F32_CONST = 0x43,
+	WDX_WASM_F64_CONST = 0x44,
+	WDX_WASM_I32_EQZ = 0x45,
+	WDX_WASM_I32_ADD = 0x6a,
+	WDX_WASM_I32_SUB = 0x6b,
+	WDX_WASM_I32_ROTR = 0x78,
+	WDX_WASM_I64_ADD = 0x7c,
+	WDX_WASM_I64_SUB = 0x7d,
+	WDX_WASM_I32_WRAP_I64 = 0xa7,
+	WDX_WASM_I32_TRUNC_F64_U = 0xab,
+};
+
+#endif
