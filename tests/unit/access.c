@@ -327,7 +327,7 @@ static void add_flags(struct text *t, const struct wdx_access *a)
 
 static void render(struct text *t, const struct wdx_access *a)
 {
-	static const char *const kinds[] = {"other", "copy", "const", "load", "store",
+	static const char *const kinds[] = {"other", "copy", "const", "load",	"store",
 					    "addr",  "push", "pop",   "binary", "leave"};
 
 	t->n = 0;
@@ -438,9 +438,9 @@ static bool is_remembered(struct wdx_accesses *acc, const struct wdx_access *a, 
 	       a->falls == b.falls && a->indirect == b.indirect && a->load == b.load &&
 	       a->store == b.store && a->writes_memory == b.writes_memory &&
 	       a->indexed == b.indexed && a->kind == b.kind && a->op == b.op &&
-	       a->target == b.target && a->base == b.base && a->src == b.src &&
-	       a->disp == b.disp && a->imm == b.imm && a->width == b.width &&
-	       a->result == b.result && !memcmp(a->writes, b.writes, sizeof(b.writes)) &&
+	       a->target == b.target && a->base == b.base && a->src == b.src && a->disp == b.disp &&
+	       a->imm == b.imm && a->width == b.width && a->result == b.result &&
+	       !memcmp(a->writes, b.writes, sizeof(b.writes)) &&
 	       !memcmp(a->reads, b.reads, sizeof(b.reads));
 }
 
