@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "native/skim.h"
+
 #define AHEAD 100000 /* events */
 #define KEPT 20000   /* passed events that stay */
 #define NO_EVENT UINT64_MAX
@@ -74,26 +76,51 @@ static void forget(struct align *a)
 	a->dropped += drop;
 }
 
-/* Effects keep their order, so their code is seldom out of it. */
+static bool is_effect(const struct world *w, uint32_t wasm)
+{
+	return wasm < w->wasm.code_size && w->wasm.kinds[wasm] & WDX_INSN_EFFECT;
+}
+
+/* Whether the code in [lo, hi) does something that others see, as far as can be told. */
+static bool does_something(const struct world *w, uint32_t lo, uint32_t hi)
+{
+	wdx_skim_fn *skim = wdx_target_skim(w->target);
+
+	if (!w->map.code)
+		return true;
+	while (lo < hi) {
+		struct wdx_skim s = skim(w->map.code + lo, w->map.code_size - lo);
+
+		if (s.kind != WDX_SKIM_PLAIN && s.kind != WDX_SKIM_JUMP)
+			return true;
+		lo += s.size;
+	}
+	return false;
+}
+
+/* Effects keep their order, so the code that makes them is seldom out of it.  Of the code with the
+ * position of an effect not all makes it: what computes an address may come much earlier. */
 static void find_effects(struct align *a)
 {
-	const struct wdx_wasm_func *f;
-	struct wdx_insn_iter it;
-	struct wdx_insn insn;
+	const struct wdx_map *m = &a->w->map;
+	const struct wdx_map_part *part;
 
-	a->effect = xalloc(a->w->wasm.code_size + 1);
-	wdx_vec_each (f, &a->w->wasm.funcs) {
-		wdx_insn_begin(&it, &a->w->wasm, f);
-		while (wdx_insn_next(&it, &insn))
-			a->effect[insn.pos.v] = insn.flags & WDX_INSN_EFFECT;
-		wdx_error_destroy(it.err);
+	a->effect = xalloc(m->code_size + 1);
+	wdx_vec_each (part, &m->parts) {
+		for (uint32_t i = part->first; i < part->first + part->n; i++) {
+			const struct wdx_map_pair *p = &m->pairs.data[i];
+			uint32_t hi = i + 1 < part->first + part->n ? p[1].native : part->hi;
+
+			if (is_effect(a->w, p->wasm) && does_something(a->w, p->native, hi))
+				memset(a->effect + p->native, 1, hi - p->native);
+		}
 	}
 }
 
 /* What it costs to believe that a stop is out of order. */
-static uint64_t penalty(const struct align *a, uint32_t wasm)
+static uint64_t penalty(const struct align *a, uint32_t native)
 {
-	return a->effect[wasm] ? 3 : 1;
+	return a->effect[native] ? 3 : 1;
 }
 
 void align_init(struct align *a, const struct world *w, struct interp *scout)
@@ -279,13 +306,13 @@ static enum alignment choose(struct align *a, uint32_t native, uint32_t wasm, ui
 
 	*best = (struct choice){.event = NO_EVENT};
 	for (unsigned k = 0; k < a->npending; k++)
-		refuted += penalty(a, a->pending[k].wasm);
+		refuted += penalty(a, a->pending[k].native);
 	for (unsigned k = 0; k <= a->npending; k++) {
 		uint64_t i = search(a, k, native, wasm, entry, &why);
 
 		if (k) {
 			before += a->pending[k - 1].skipped;
-			refuted -= penalty(a, a->pending[k - 1].wasm);
+			refuted -= penalty(a, a->pending[k - 1].native);
 		}
 		if (k == a->npending)
 			first = why;
@@ -298,7 +325,7 @@ static enum alignment choose(struct align *a, uint32_t native, uint32_t wasm, ui
 		*best = (struct choice){i, skipped(a, position(a, k), i), k};
 	}
 	if (best->event != NO_EVENT && best->kept < a->npending &&
-	    before + penalty(a, wasm) < least)
+	    before + penalty(a, native) < least)
 		return ALIGN_BACKWARD;
 	return best->event == NO_EVENT ? first : ALIGN_OK;
 }

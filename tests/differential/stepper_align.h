@@ -77,7 +77,7 @@ struct align {
 	unsigned nsame;
 	uint64_t next_entry; /* no activation among the events has this number or one above */
 	uint16_t *live;	     /* by wasm position: breakpoints that stand for it */
-	uint8_t *effect;     /* by wasm position: an instruction that others see the effect of */
+	uint8_t *effect;     /* by native offset: code that does what others see */
 	struct activation *stack;
 	size_t depth, stack_cap;
 	struct pending pending[MAX_PENDING];
