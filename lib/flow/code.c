@@ -227,20 +227,25 @@ static void find_stretches(struct marking *m)
 	m->stretches[m->nstretches] = end;
 }
 
-/* In the weight of code: there is something that cannot be moved, an effect or the branch. */
+/* In the weight of code: there is something that cannot be moved, an effect or the branch; or what
+ * may trap, of which only parts are moved. */
 #define FIXED (1u << 31)
+#define TRAPS (1u << 30)
 
-/* Bytes of code, and FIXED. */
+/* Bytes of code, and those. */
 static uint32_t weight_of(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
 	bool fixed = iv->flags & WDX_IV_EFFECT || wdx_code_ends_block(c, iv->wasm);
 
-	return (iv->hi - iv->lo) | (fixed ? FIXED : 0);
+	return (iv->hi - iv->lo) | (fixed ? FIXED : 0) |
+	       (is_kind(c, iv->wasm, WDX_INSN_TRAP) ? TRAPS : 0);
 }
 
 static uint32_t add_weights(uint32_t a, uint32_t b)
 {
-	return ((a | b) & FIXED) | ((a & ~FIXED) + (b & ~FIXED));
+	const uint32_t flags = FIXED | TRAPS;
+
+	return ((a | b) & flags) | ((a & ~flags) + (b & ~flags));
 }
 
 /* Of each block in the stretch the weight of its code there. */
@@ -260,7 +265,8 @@ static void weigh(struct marking *m, uint32_t first, uint32_t end)
 	}
 }
 
-/* Where each block's chief stretch is: with what cannot be moved, or with most of its code. */
+/* Where each block's chief stretch is: with what cannot be moved, or seldom is, or with most of its
+ * code. */
 static void find_chiefs(struct marking *m, uint32_t first, uint32_t end)
 {
 	weigh(m, first, end);
@@ -619,7 +625,7 @@ static void join_control(struct joins *j, uint32_t pos)
  * compiler's. */
 static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
 {
-	struct wdx_error *err = wdx_values_of(&j->values, j->c->module, f, &j->known);
+	struct wdx_error *err = wdx_values_of(&j->values, j->c->module, f, NULL, &j->known);
 
 	wdx_error_destroy(err);
 	j->known &= !err;
