@@ -36,6 +36,11 @@ struct user { /* a local has a value in a range of the body */
 	uint32_t lo, hi;
 };
 
+struct term { /* a value is root + off */
+	uint32_t root, value;
+	uint64_t off;
+};
+
 struct input { /* a merge or a sum by what goes into it */
 	uint32_t value, to;
 };
@@ -72,11 +77,18 @@ struct edge { /* wasm positions where a block of machine code is entered and lef
 	uint32_t in, out;
 };
 
+/* How good it is to know a value in one way rather than another. */
+enum { RANK_LASTING, RANK_PASSING /* in a register that calls take */, RANK_SUM, RANK_CELL, RANKS };
+
+/* Cells of globals count from here on among the places. */
+#define FIRST_CELL (UINT32_MAX - 16)
+
 struct found { /* the outcome: where an entity is */
 	uint32_t lo, hi;
-	uint32_t place; /* of the machine; NONE: a constant */
+	uint32_t place; /* of the machine, or a cell; NONE: a constant */
 	uint32_t value; /* of the constant, in wasm values */
-	bool passing;	/* in a register that calls take */
+	uint32_t rank;
+	uint64_t addend; /* of a sum or cell */
 };
 
 struct flow {
@@ -85,6 +97,7 @@ struct flow {
 	const struct wdx_codeindex *code;
 	const struct wdx_code_func *f;
 	struct wdx_flow_stats *stats;
+	struct wdx_summary summary;
 	struct wdx_values v;
 	struct wdx_machine m;
 	uint32_t *assoc; /* of each machine value: the wasm value, 0 is none */
@@ -102,13 +115,15 @@ struct flow {
 	WDX_VEC(struct edge) edges;
 	WDX_VEC(struct maker) makers; /* by pos */
 	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
-	struct index inputs_of, holdings_of;
+	WDX_VEC(struct term) terms;
+	struct index inputs_of, holdings_of, terms_of;
 	WDX_VEC(struct found) found;
 	WDX_VEC(struct wdx_map_entity) entities; /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
 	struct convention *convention;
-	uint32_t *steps; /* left; MAX_STEPS for each function */
+	uint32_t *steps;     /* left; MAX_STEPS for each function */
+	uint32_t true_cells; /* a bit for each global: its cell holds it wherever the code shows */
 	bool nomem;
 };
 
@@ -146,6 +161,11 @@ static uint32_t value_key(const struct flow *x, uint32_t value)
 
 /* ---- positions --------------------------------------------------------------------------------
  */
+
+static bool is_opcode(const struct flow *x, uint32_t pos, uint8_t opcode)
+{
+	return x->wasm->data[x->wasm->code.v + pos] == opcode;
+}
 
 static bool shows(const struct wdx_interval *iv)
 {
@@ -211,6 +231,13 @@ static uint32_t width_of(uint8_t type)
 		return 16;
 	}
 	return 8;
+}
+
+/* Of a local, or of a global that is followed like one. */
+static uint8_t type_of(const struct flow *x, uint32_t local)
+{
+	return local < x->v.nlocals ? wdx_wasm_local_type(x->wasm, x->f->wasm, local)
+				    : x->summary.globals[local - x->v.nlocals].type;
 }
 
 /* ---- claims -----------------------------------------------------------------------------------
@@ -631,6 +658,43 @@ static void take_results(struct flow *x)
 			x->assoc[k->mv] = k->value;
 }
 
+/* The number of the followed global whose cell the instruction loads; NONE: it does not. */
+static uint32_t loaded_global(const struct flow *x, const struct wdx_minsn *i)
+{
+	wdx_held base = x->m.values.data[i->based].base;
+
+	if (!i->a.load || !i->based || i->a.indexed || i->slot != NONE ||
+	    x->assoc[wdx_held_value(base)] != CONTEXT || wdx_held_width(base) < 8)
+		return NONE;
+	for (uint32_t k = 0; k < x->summary.nglobals; k++)
+		if (x->summary.globals[k].off == i->a.disp &&
+		    width_of(x->summary.globals[k].type) == i->a.width)
+			return k;
+	return NONE;
+}
+
+/* What the code of a global.get loads from the global's cell. */
+static void take_globals(struct flow *x)
+{
+	const struct wdx_minsn *i;
+	struct wdx_insn get;
+
+	if (!x->summary.nglobals)
+		return;
+	wdx_vec_each (i, &x->m.insns) {
+		uint32_t k = loaded_global(x, i), pos;
+
+		if (k == NONE || x->assoc[i->based])
+			continue;
+		pos = wdx_code_position(x->code, x->f, i->at);
+		if (pos == NONE || !is_opcode(x, pos, WDX_WASM_GLOBAL_GET))
+			continue;
+		wdx_insn_at(x->wasm, (wdx_codepos){pos}, &get);
+		if (get.imm[0] == x->summary.globals[k].index)
+			x->assoc[i->based] = wdx_value_at(&x->v, x->v.nlocals + k, pos);
+	}
+}
+
 /* ---- sums -------------------------------------------------------------------------------------
  */
 
@@ -693,7 +757,8 @@ static bool is_narrow(const struct flow *x, uint32_t value)
 		break;
 	case WDX_VALUE_PARAM:
 	case WDX_VALUE_PHI:
-		type = wdx_wasm_local_type(x->wasm, x->f->wasm, v->arg);
+	case WDX_VALUE_GLOBAL:
+		type = type_of(x, v->arg);
 		break;
 	case WDX_VALUE_INSN: /* comparisons, and what begins with "i32." */
 		return type == WDX_WASM_I32_LOAD ||
@@ -1249,15 +1314,66 @@ static void find_users(struct flow *x)
 	}
 }
 
+static uint32_t term_key(const struct flow *x, size_t item)
+{
+	return x->terms.data[item].root;
+}
+
+static void index_terms(struct flow *x)
+{
+	x->terms.len = 0;
+	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
+		const struct wdx_value *v = &x->v.values.data[i];
+		struct term *t;
+
+		if (v->kind != WDX_VALUE_INSN || !v->arg)
+			continue;
+		t = wdx_vec_push(&x->terms);
+		if (t)
+			*t = (struct term){v->arg, i, v->bits};
+		x->nomem |= !t;
+	}
+	if (!x->nomem)
+		build_index(x, &x->terms_of, x->v.values.len, x->terms.len, term_key);
+}
+
+/* Whether there is code that does what the instruction does. */
+static bool happens(const struct flow *x, uint32_t pos)
+{
+	uint32_t end = first_by_wasm(x, pos + 1);
+
+	for (uint32_t k = first_by_wasm(x, pos); k < end; k++)
+		if (x->code->intervals.data[x->code->by_wasm[k]].flags & WDX_IV_EFFECT)
+			return true;
+	return false;
+}
+
+/* The cell of a global is what the global is only where no store to it has been dropped. */
+static void find_true_cells(struct flow *x)
+{
+	const struct wdx_wasm_func *f = x->f->wasm;
+	struct wdx_insn set;
+
+	x->true_cells = (1u << x->summary.nglobals) - 1;
+	for (uint32_t pos = f->code.v; pos < f->end.v && x->true_cells; pos++) {
+		if (!(x->wasm->kinds[pos] & WDX_INSN_EFFECT) ||
+		    !is_opcode(x, pos, WDX_WASM_GLOBAL_SET) || happens(x, pos))
+			continue;
+		wdx_insn_at(x->wasm, (wdx_codepos){pos}, &set);
+		for (uint32_t k = 0; k < x->summary.nglobals; k++)
+			if (x->summary.globals[k].index == set.imm[0])
+				x->true_cells &= ~(1u << k);
+	}
+}
+
 /* ---- the outcome ------------------------------------------------------------------------------
  */
 
-static uint32_t map_place(struct flow *x, uint32_t place, uint32_t value)
+/* The place of the machine, in the map. */
+static uint32_t map_machine_place(struct flow *x, uint32_t place)
 {
-	uint32_t *placed = place == NONE ? NULL : &x->placed[place];
+	uint32_t *placed = &x->placed[place];
 
-	if (!placed)
-		return wdx_map_place_const(x->map, x->v.values.data[value].bits);
 	if (*placed == NONE && place < x->m.nregs)
 		*placed = wdx_map_place_reg(x->map, place);
 	else if (*placed == NONE)
@@ -1266,22 +1382,45 @@ static uint32_t map_place(struct flow *x, uint32_t place, uint32_t value)
 	return *placed;
 }
 
-static bool is_passing(const struct flow *x, uint32_t place)
+static uint32_t map_place(struct flow *x, const struct found *f)
 {
-	return place < x->m.nregs && !x->preserved[place];
+	uint32_t of;
+
+	if (f->place == NONE)
+		return wdx_map_place_const(x->map, x->v.values.data[f->value].bits);
+	of = f->place < FIRST_CELL ? map_machine_place(x, f->place)
+				   : x->summary.globals[f->place - FIRST_CELL].place;
+	return f->rank < RANK_SUM || of == NONE
+		       ? of
+		       : wdx_map_place_sum(x->map, of, f->addend, f->rank == RANK_CELL);
 }
 
-static void add_found(struct flow *x, uint32_t lo, uint32_t hi, uint32_t place, uint32_t value)
+static uint32_t rank_of(const struct flow *x, uint32_t place)
+{
+	return place < x->m.nregs && !x->preserved[place] ? RANK_PASSING : RANK_LASTING;
+}
+
+static bool same_found(const struct found *a, const struct found *b)
+{
+	return a->place == b->place && a->rank == b->rank && a->addend == b->addend &&
+	       (a->place != NONE || a->value == b->value);
+}
+
+/* As `how` says, in [lo, hi). */
+static void add_found(struct flow *x, uint32_t lo, uint32_t hi, const struct found *how)
 {
 	struct found *f = x->found.len ? &x->found.data[x->found.len - 1] : NULL;
 
-	if (f && f->hi == lo && f->place == place && (place != NONE || f->value == value)) {
+	if (f && f->hi == lo && same_found(f, how)) {
 		f->hi = hi;
 		return;
 	}
 	f = wdx_vec_push(&x->found);
-	if (f)
-		*f = (struct found){lo, hi, place, value, is_passing(x, place)};
+	if (f) {
+		*f = *how;
+		f->lo = lo;
+		f->hi = hi;
+	}
 	x->nomem |= !f;
 }
 
@@ -1298,17 +1437,19 @@ static uint32_t next_shown(const struct flow *x, uint32_t i)
 /* Cut to [lo, hi), the interval, with what shows nothing behind it up to the next that is in the
  * range of positions too. */
 static void add_interval(struct flow *x, uint32_t i, uint32_t lo, uint32_t hi, const struct user *u,
-			 uint32_t place)
+			 const struct found *how)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
 	uint32_t from = iv[i].lo > lo ? iv[i].lo : lo, next;
 
 	if (!shows(&iv[i]) || iv[i].hi <= lo || iv[i].lo >= hi)
 		return;
+	if (how->rank == RANK_CELL && is_opcode(x, iv[i].wasm, WDX_WASM_GLOBAL_SET))
+		return; /* the cell changes in there */
 	next = next_shown(x, i);
 	if (next < x->f->first + x->f->n && iv[next].wasm >= u->lo && iv[next].wasm < u->hi)
 		i = next - 1;
-	add_found(x, from, iv[i].hi < hi ? iv[i].hi : hi, place, u->value);
+	add_found(x, from, iv[i].hi < hi ? iv[i].hi : hi, how);
 }
 
 /* The intervals of a user, in x->code->by_wasm. */
@@ -1318,44 +1459,112 @@ struct span {
 
 /* The parts of [lo, hi) where the user has its value. */
 static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct user *u,
-		      const struct span *s, uint32_t place)
+		      const struct span *s, const struct found *how)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
 	uint32_t i, end = x->f->first + x->f->n;
 
 	if (s->end - s->first < (hi - lo) / 8) { /* an interval is some eight bytes */
 		for (i = s->first; i < s->end; i++)
-			add_interval(x, x->code->by_wasm[i], lo, hi, u, place);
+			add_interval(x, x->code->by_wasm[i], lo, hi, u, how);
 		return;
 	}
 	for (i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
 		if (iv[i].wasm >= u->lo && iv[i].wasm < u->hi)
-			add_interval(x, i, lo, hi, u, place);
+			add_interval(x, i, lo, hi, u, how);
+}
+
+/* Where a place holds the value, to which the addend is added. */
+static void use_holdings(struct flow *x, const struct user *u, const struct span *s, uint32_t value,
+			 uint64_t addend)
+{
+	const uint32_t *start = x->holdings_of.start.data + value;
+	uint32_t width = width_of(type_of(x, u->local));
+	bool sum = value != u->value;
+
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+		struct found how = {.place = h->place,
+				    .rank = sum ? (uint32_t)RANK_SUM : rank_of(x, h->place),
+				    .addend = addend};
+
+		if (h->width >= width)
+			add_where(x, h->lo, h->hi, u, s, &how);
+	}
+}
+
+/* The value as a sum: what it is based on, and what has been added to that. */
+static struct term term_of(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	return v->kind == WDX_VALUE_INSN && v->arg ? (struct term){v->arg, value, v->bits}
+						   : (struct term){value, value, 0};
+}
+
+/* By way of others that differ from it by a constant. */
+static void use_sums(struct flow *x, const struct user *u, const struct span *s)
+{
+	struct term t = term_of(x, u->value);
+	const uint32_t *start = x->terms_of.start.data + t.root;
+
+	if (start[0] == start[1])
+		return;
+	if (t.root != u->value)
+		use_holdings(x, u, s, t.root, t.off);
+	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
+		const struct term *other = &x->terms.data[x->terms_of.items.data[i]];
+
+		if (other->value != u->value)
+			use_holdings(x, u, s, other->value, t.off - other->off);
+	}
+}
+
+/* Where the cell of a global holds it, or what differs from it by a constant. */
+static void use_cell(struct flow *x, const struct user *u, const struct wdx_map_part *part,
+		     uint32_t global)
+{
+	const uint32_t *first = &x->v.first[x->v.nlocals + global];
+	struct term t = term_of(x, u->value);
+
+	for (uint32_t k = first[0]; k < first[1]; k++) {
+		const struct wdx_segment *g = &x->v.segments.data[k];
+		struct term cell = term_of(x, g->value);
+		struct user in = *u;
+		struct found how = {.place = FIRST_CELL + global,
+				    .rank = RANK_CELL,
+				    .addend = t.off - cell.off};
+		struct span s;
+
+		if (cell.root != t.root)
+			continue;
+		in.lo = g->pos > u->lo ? g->pos : u->lo;
+		in.hi = k + 1 < first[1] && g[1].pos < u->hi ? g[1].pos : u->hi;
+		s = (struct span){first_by_wasm(x, in.lo), first_by_wasm(x, in.hi)};
+		if (in.lo < in.hi && s.first < s.end)
+			add_where(x, part->lo, part->hi, &in, &s, &how);
+	}
 }
 
 static void use(struct flow *x, const struct user *u)
 {
+	static const struct found constant = {.place = NONE};
 	const struct wdx_map_part *part = &x->map->parts.data[x->f->map->first_part];
-	uint32_t width = width_of(wdx_wasm_local_type(x->wasm, x->f->wasm, u->local));
-	const uint32_t *start = x->holdings_of.start.data + u->value;
-	bool constant = x->v.values.data[u->value].kind == WDX_VALUE_CONST;
-	struct span s;
+	struct found how = constant;
+	struct span s = {first_by_wasm(x, u->lo), first_by_wasm(x, u->hi)};
 
-	if (start[0] == start[1] && !constant)
-		return;
-	s = (struct span){first_by_wasm(x, u->lo), first_by_wasm(x, u->hi)};
 	if (s.first == s.end)
 		return;
-	if (constant) {
-		add_where(x, part->lo, part->hi, u, &s, NONE);
+	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
+		how.value = u->value;
+		add_where(x, part->lo, part->hi, u, &s, &how);
 		return;
 	}
-	for (uint32_t i = start[0]; i < start[1]; i++) {
-		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
-
-		if (h->width >= width)
-			add_where(x, h->lo, h->hi, u, &s, h->place);
-	}
+	use_holdings(x, u, &s, u->value, 0);
+	use_sums(x, u, &s);
+	for (uint32_t k = 0; k < x->summary.nglobals; k++)
+		if (x->true_cells >> k & 1)
+			use_cell(x, u, part, k);
 }
 
 static int by_lo(const void *a, const void *b)
@@ -1366,7 +1575,9 @@ static int by_lo(const void *a, const void *b)
 		return x->lo < y->lo ? -1 : 1;
 	if (x->hi != y->hi)
 		return x->hi > y->hi ? -1 : 1;
-	return x->place < y->place ? -1 : x->place > y->place;
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
+	return x->addend < y->addend ? -1 : x->addend > y->addend;
 }
 
 static void put_range(struct flow *x, struct wdx_map_entity *e, uint32_t lo, uint32_t hi,
@@ -1400,28 +1611,32 @@ static void sort_found(struct flow *x)
 	}
 }
 
-/* Where several places are known at once, the one that lasts: not taken by calls, longest. */
+/* Where several ways are known at once, the best, and of these the one that lasts longest. */
 static void put_found(struct flow *x, struct wdx_map_entity *e)
 {
 	static const struct found none;
-	const struct found *best[2] = {&none, &none}; /* seen so far, by passing */
+	const struct found *best[RANKS] = {&none, &none, &none, &none}; /* seen so far */
 	const struct found *next = x->found.data, *end = next + x->found.len;
 	uint32_t at = 0;
 
 	sort_found(x);
 	for (;;) {
 		for (; next < end && next->lo <= at; next++)
-			if (next->hi > best[next->passing]->hi)
-				best[next->passing] = next;
-		const struct found *f = best[0]->hi > at ? best[0] : best[1];
-		uint32_t hi = f->hi;
+			if (next->hi > best[next->rank]->hi)
+				best[next->rank] = next;
+		const struct found *f = best[0];
+		uint32_t hi;
+
+		for (unsigned rank = 1; rank < RANKS && f->hi <= at; rank++)
+			f = best[rank];
+		hi = f->hi;
 
 		if (hi <= at && next == end)
 			return;
-		if (next < end && next->lo < hi && f->passing)
+		if (next < end && next->lo < hi && f->rank != RANK_LASTING)
 			hi = next->lo;
 		if (f->hi > at)
-			put_range(x, e, at, hi, map_place(x, f->place, f->value));
+			put_range(x, e, at, hi, map_place(x, f));
 		at = f->hi > at ? hi : next->lo;
 	}
 }
@@ -1460,8 +1675,10 @@ static void put_context(struct flow *x)
 	for (uint32_t i = start[0]; i < start[1]; i++) {
 		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
 
+		struct found how = {.place = h->place, .rank = rank_of(x, h->place)};
+
 		if (h->width >= 8)
-			add_found(x, h->lo, h->hi, h->place, CONTEXT);
+			add_found(x, h->lo, h->hi, &how);
 	}
 	put_entity(x, WDX_ENT_CONTEXT, 0);
 }
@@ -1543,7 +1760,7 @@ static bool prepare(struct flow *x)
 
 static struct wdx_error *analyse(struct flow *x, bool *known)
 {
-	struct wdx_error *err = wdx_values_of(&x->v, x->wasm, x->f->wasm, known);
+	struct wdx_error *err = wdx_values_of(&x->v, x->wasm, x->f->wasm, &x->summary, known);
 
 	if (!err && *known)
 		err = wdx_machine_of(&x->m, x->wasm, x->f, known);
@@ -1553,8 +1770,9 @@ static struct wdx_error *analyse(struct flow *x, bool *known)
 static void match(struct flow *x)
 {
 	static void (*const steps[])(struct flow *) = {
-		find_probes,  take_arguments, check_claims,  take_results, index_inputs,
-		match_merges, count_proved,   find_holdings, find_users,
+		find_probes,   take_arguments, check_claims, take_globals,
+		take_results,  index_inputs,   match_merges, count_proved,
+		find_holdings, index_terms,    find_users,   find_true_cells,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !x->nomem; i++)
@@ -1673,12 +1891,15 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	if (!err && wdx_machine_able(&x.m)) {
 		err = find_preserved(&x);
 		if (!err)
+			err = wdx_summary_init(&x.summary, wasm, map);
+		if (!err)
 			err = learn_convention(&x);
 		for (size_t i = 0; !err && i < map->funcs.len; i++)
 			err = refine_function(&x, &map->funcs.data[i], i);
 		if (!err)
 			take(&x);
 	}
+	wdx_summary_deinit(&x.summary);
 	wdx_values_deinit(&x.v);
 	wdx_machine_deinit(&x.m);
 	wdx_vec_free(&x.probes);
@@ -1688,6 +1909,9 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.edges);
 	wdx_vec_free(&x.makers);
 	wdx_vec_free(&x.given);
+	wdx_vec_free(&x.terms);
+	wdx_vec_free(&x.terms_of.start);
+	wdx_vec_free(&x.terms_of.items);
 	wdx_vec_free(&x.inputs_of.start);
 	wdx_vec_free(&x.inputs_of.items);
 	wdx_vec_free(&x.holdings_of.start);

@@ -58,6 +58,7 @@ struct wdx_values_work {
 	const struct wdx_wasm *m;
 	const struct wdx_wasm_func *f;
 	struct wdx_values *v;
+	const struct wdx_summary *summary;
 	WDX_VEC(uint32_t) stack;
 	WDX_VEC(uint32_t) open; /* find_sets(): labels, 1 + number of a loop */
 	WDX_VEC(struct label) labels;
@@ -70,6 +71,7 @@ struct wdx_values_work {
 	uint32_t *locals, *last; /* by local: its value, its last change */
 	uint32_t next_loop;
 	uint64_t budget;
+	bool left; /* a way out of the function has been seen */
 	bool unknown, nomem;
 };
 
@@ -261,6 +263,32 @@ static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 		open_loop(w, l, insn->pos.v + insn->size);
 }
 
+/* Whether the value is what the global held on entry, known by a sum that comes back to it too. */
+static bool is_entry(const struct wdx_values_work *w, uint32_t value, uint32_t global)
+{
+	const struct wdx_value *v = &w->v->values.data[value];
+
+	bool narrow = v->type == WDX_WASM_I32_ADD || v->type == WDX_WASM_I32_SUB;
+
+	if (v->kind == WDX_VALUE_INSN && v->arg && !(narrow ? (uint32_t)v->bits : v->bits))
+		v = &w->v->values.data[v->arg];
+	return v->kind == WDX_VALUE_GLOBAL && v->arg == global;
+}
+
+/* Control leaves the function. */
+static void leave(struct wdx_values_work *w)
+{
+	uint32_t value = w->stack.len ? w->stack.data[w->stack.len - 1] : 0;
+
+	if (top(w)->dead)
+		return;
+	w->v->returned = !w->left || w->v->returned == value ? value : 0;
+	w->left = true;
+	for (uint32_t i = w->v->nlocals; i < w->v->nfollowed; i++)
+		if (!is_entry(w, w->locals[i], i))
+			w->v->unkept |= 1u << (i - w->v->nlocals);
+}
+
 /* Control goes from `from` to the label that many levels up. */
 static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 {
@@ -285,8 +313,10 @@ static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 		spend(w, end - l->first_phi);
 		return;
 	}
-	if (!i) /* the function's own: nothing comes behind it */
+	if (!i) { /* the function's own: nothing comes behind it */
+		leave(w);
 		return;
+	}
 	/* behind the label's others, before those of labels inside it */
 	at = i + 1 < w->labels.len ? w->labels.data[i + 1].arrivals : w->arrivals.len;
 	spend(w, w->arrivals.len - at);
@@ -435,21 +465,39 @@ static void open_else(struct wdx_values_work *w, const struct wdx_insn *insn)
 /* ---- instructions -----------------------------------------------------------------------------
  */
 
-static void call(struct wdx_values_work *w, const struct wdx_wasm_type *t, uint32_t pos)
+/* `returned`: 1 + the parameter that is the result. */
+static void call(struct wdx_values_work *w, const struct wdx_wasm_type *t, uint32_t pos,
+		 uint32_t returned)
 {
+	uint32_t result = 0;
+
 	if (!t) {
 		w->unknown = true;
 		return;
 	}
-	for (uint32_t i = 0; i < t->nparams; i++)
-		pop(w);
-	if (t->nresults == 1)
+	for (uint32_t i = t->nparams; i > 0; i--) {
+		uint32_t value = pop(w);
+
+		result = i == returned ? value : result;
+	}
+	if (t->nresults == 1 && result)
+		push(w, result);
+	else if (t->nresults == 1)
 		push(w, add_value(w, (struct wdx_value){.kind = WDX_VALUE_INSN,
 							.type = WDX_VALUE_CALL,
 							.pos = pos,
 							.bits = t->results[0]}));
 	for (uint32_t i = 0; t->nresults > 1 && i < t->nresults; i++)
 		push(w, fresh(w, pos));
+}
+
+static uint32_t returned_by(const struct wdx_values_work *w, uint64_t func)
+{
+	uint64_t i = func - w->m->nimported_funcs;
+
+	return w->summary && func >= w->m->nimported_funcs && i < w->m->funcs.len
+		       ? w->summary->returns[i]
+		       : 0;
 }
 
 static void branch_table(struct wdx_values_work *w, const struct wdx_insn *insn)
@@ -549,6 +597,28 @@ static void local(struct wdx_values_work *w, const struct wdx_insn *insn)
 		push(w, value);
 }
 
+/* The number of a global that is followed; NONE: it is not. */
+static uint32_t followed(const struct wdx_values_work *w, uint64_t global)
+{
+	for (uint32_t i = w->v->nlocals; i < w->v->nfollowed; i++)
+		if (w->summary->globals[i - w->v->nlocals].index == global)
+			return i;
+	return NONE;
+}
+
+static void global(struct wdx_values_work *w, const struct wdx_insn *insn)
+{
+	uint32_t i = followed(w, insn->imm[0]), value;
+
+	if (i == NONE)
+		return generic(w, insn);
+	if (insn->opcode == WDX_WASM_GLOBAL_GET)
+		return push(w, w->locals[i]);
+	value = pop(w);
+	if (!top(w)->dead)
+		set_local(w, i, value, insn->pos.v + insn->size);
+}
+
 static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	static const uint8_t const_types[] = {WDX_I32, WDX_I64, WDX_F32, WDX_F64};
@@ -572,20 +642,27 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 	case WDX_WASM_BR_TABLE:
 		return branch_table(w, insn);
 	case WDX_WASM_RETURN:
+		leave(w);
+		top(w)->dead = true;
+		return;
 	case WDX_WASM_UNREACHABLE:
 		top(w)->dead = true;
 		return;
 	case WDX_WASM_CALL:
-		return call(w, wdx_wasm_functype(w->m, (uint32_t)insn->imm[0]), insn->pos.v);
+		return call(w, wdx_wasm_functype(w->m, (uint32_t)insn->imm[0]), insn->pos.v,
+			    returned_by(w, insn->imm[0]));
 	case WDX_WASM_CALL_INDIRECT:
 		pop(w);
 		return call(w,
 			    insn->imm[0] < w->m->types.len ? &w->m->types.data[insn->imm[0]] : NULL,
-			    insn->pos.v);
+			    insn->pos.v, 0);
 	case WDX_WASM_LOCAL_GET:
 	case WDX_WASM_LOCAL_SET:
 	case WDX_WASM_LOCAL_TEE:
 		return local(w, insn);
+	case WDX_WASM_GLOBAL_GET:
+	case WDX_WASM_GLOBAL_SET:
+		return global(w, insn);
 	case WDX_WASM_I32_CONST:
 	case WDX_WASM_I64_CONST:
 	case WDX_WASM_F32_CONST:
@@ -599,6 +676,15 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
+static void note_set(struct wdx_values_work *w, uint32_t pos, uint32_t local)
+{
+	struct set *s = local == NONE ? NULL : wdx_vec_push(&w->sets);
+
+	if (s)
+		*s = (struct set){pos, local};
+	w->nomem |= !s && local != NONE;
+}
+
 /* Where locals are set and where loops end. */
 static void find_sets(struct wdx_values_work *w)
 {
@@ -610,14 +696,12 @@ static void find_sets(struct wdx_values_work *w)
 	wdx_insn_begin(&it, w->m, w->f);
 	while (wdx_insn_next(&it, &insn) && !w->nomem) {
 		uint32_t *open;
-		struct set *s;
 
 		if (insn.opcode == WDX_WASM_LOCAL_SET || insn.opcode == WDX_WASM_LOCAL_TEE) {
-			s = wdx_vec_push(&w->sets);
-			if (s)
-				*s = (struct set){insn.pos.v, (uint32_t)insn.imm[0]};
-			w->nomem |= !s;
+			note_set(w, insn.pos.v, (uint32_t)insn.imm[0]);
 			w->unknown |= insn.imm[0] >= w->v->nlocals;
+		} else if (insn.opcode == WDX_WASM_GLOBAL_SET) {
+			note_set(w, insn.pos.v, followed(w, insn.imm[0]));
 		} else if (insn.opcode == WDX_WASM_BLOCK || insn.opcode == WDX_WASM_LOOP ||
 			   insn.opcode == WDX_WASM_IF) {
 			open = wdx_vec_push(&w->open);
@@ -650,8 +734,8 @@ static void begin(struct wdx_values_work *w)
 		return;
 	}
 	*l = (struct label){.opcode = WDX_WASM_BLOCK, .results = t->nresults};
-	memset(w->locals, 0xff, w->v->nlocals * sizeof(*w->locals));
-	memset(w->last, 0xff, w->v->nlocals * sizeof(*w->last));
+	memset(w->locals, 0xff, w->v->nfollowed * sizeof(*w->locals));
+	memset(w->last, 0xff, w->v->nfollowed * sizeof(*w->last));
 	add_value(w, (struct wdx_value){.kind = WDX_VALUE_UNKNOWN});
 	for (uint32_t i = 0; i < w->v->nlocals && !w->nomem; i++) {
 		uint8_t type = wdx_wasm_local_type(w->m, w->f, i);
@@ -664,6 +748,10 @@ static void begin(struct wdx_values_work *w)
 					 : 0,
 			  start);
 	}
+	for (uint32_t i = w->v->nlocals; i < w->v->nfollowed && !w->nomem; i++)
+		set_local(w, i,
+			  add_value(w, (struct wdx_value){.kind = WDX_VALUE_GLOBAL, .arg = i}),
+			  start);
 }
 
 static int by_value(const void *a, const void *b)
@@ -700,7 +788,7 @@ static void file_loop_inputs(struct wdx_values_work *w)
 static void file_segments(struct wdx_values_work *w)
 {
 	struct wdx_values *v = w->v;
-	uint32_t n = v->nlocals;
+	uint32_t n = v->nfollowed;
 	const struct change *c;
 
 	v->first = realloc(v->first, ((size_t)n + 2) * sizeof(*v->first));
@@ -748,7 +836,8 @@ static void walk(struct wdx_values_work *w)
 }
 
 struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
-				const struct wdx_wasm_func *f, bool *known)
+				const struct wdx_wasm_func *f, const struct wdx_summary *summary,
+				bool *known)
 {
 	struct wdx_values_work *w = v->work ? v->work : calloc(1, sizeof(*w));
 
@@ -756,6 +845,11 @@ struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 		return &wdx_nomem;
 	v->work = w;
 	v->nlocals = f->nlocals;
+	v->nfollowed = f->nlocals + (summary ? summary->nglobals : 0);
+	v->unkept = 0;
+	v->returned = 0;
+	w->summary = summary;
+	w->left = false;
 	w->m = m;
 	w->f = f;
 	w->v = v;
@@ -765,8 +859,8 @@ struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 		return NULL;
 	free(w->locals);
 	free(w->last);
-	w->locals = malloc(((size_t)f->nlocals + 1) * sizeof(*w->locals));
-	w->last = malloc(((size_t)f->nlocals + 1) * sizeof(*w->last));
+	w->locals = malloc(((size_t)v->nfollowed + 1) * sizeof(*w->locals));
+	w->last = malloc(((size_t)v->nfollowed + 1) * sizeof(*w->last));
 	if (!w->locals || !w->last)
 		return &wdx_nomem;
 	walk(w);

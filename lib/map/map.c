@@ -27,6 +27,9 @@ static struct content content_of(const struct wdx_map *m, const struct wdx_place
 	} else if (p->kind == WDX_PLACE_EXPR) {
 		c.data = m->blob.data + p->first;
 		c.size = p->n;
+	} else if (p->kind == WDX_PLACE_SUM) {
+		c.data = &p->first;
+		c.size = sizeof(p->first);
 	}
 	return c;
 }
@@ -34,7 +37,7 @@ static struct content content_of(const struct wdx_map *m, const struct wdx_place
 static bool same(const struct content *a, const struct content *b)
 {
 	return a->p.kind == b->p.kind && a->p.base == b->p.base && a->p.reg == b->p.reg &&
-	       a->p.value == b->p.value && a->size == b->size &&
+	       a->p.value == b->p.value && a->p.innermost == b->p.innermost && a->size == b->size &&
 	       (!a->size || !memcmp(a->data, b->data, a->size));
 }
 
@@ -162,6 +165,18 @@ uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n)
 	if (n > UINT32_MAX)
 		return UINT32_MAX;
 	c.p.n = (uint32_t)n;
+	return intern(m, c);
+}
+
+uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend, bool innermost)
+{
+	struct content c = {.p = {.kind = WDX_PLACE_SUM,
+				  .first = place,
+				  .value = addend,
+				  .innermost = innermost},
+			    .data = &place,
+			    .size = sizeof(place)};
+
 	return intern(m, c);
 }
 

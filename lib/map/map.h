@@ -21,6 +21,8 @@ enum wdx_place_kind {
 			    offset: load a pointer from there, add the offset */
 	WDX_PLACE_CONST, /* the value is `value` */
 	WDX_PLACE_EXPR,	 /* a DWARF location description, raw, in the target's byte order */
+	WDX_PLACE_SUM,	 /* the integer at place `first`, plus `value`; of no reader, but lib/flow's
+			  */
 };
 
 enum wdx_base_kind {
@@ -33,8 +35,10 @@ enum wdx_base_kind {
 struct wdx_place {
 	uint8_t kind, base;
 	uint16_t reg;	   /* DWARF number */
-	uint32_t first, n; /* MEM: in wdx_map.offsets, n >= 1; EXPR: in wdx_map.blob */
-	uint64_t value;	   /* CONST */
+	uint32_t first, n; /* MEM: in wdx_map.offsets, n >= 1; EXPR: in wdx_map.blob; SUM: in
+			      wdx_map.places */
+	bool innermost;	   /* SUM: functions that are called put something else there meanwhile */
+	uint64_t value;	   /* CONST, SUM */
 };
 
 enum wdx_entity_kind {
@@ -184,5 +188,6 @@ uint32_t wdx_map_place_mem(struct wdx_map *m, enum wdx_base_kind base, unsigned 
 			   const int64_t *offsets, size_t n);
 uint32_t wdx_map_place_const(struct wdx_map *m, uint64_t value);
 uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n);
+uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend, bool innermost);
 
 #endif

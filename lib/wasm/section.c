@@ -286,14 +286,21 @@ static struct wdx_error *read_globals(struct wdx_wasm *m, struct wdx_reader *r)
 	return err;
 }
 
+enum { EXPORT_GLOBAL = 3 };
+
 static struct wdx_error *read_exports(struct wdx_wasm *m, struct wdx_reader *r)
 {
-	(void)m;
 	for (uint32_t n = read_count(r); n && !r->failed; n--) {
+		uint8_t kind;
+		uint64_t index;
+
 		skip_name(r);
-		if (wdx_read_u8(r) > 4)
+		kind = wdx_read_u8(r);
+		if (kind > 4)
 			wdx_reader_fail(r, "unknown kind of export");
-		wdx_read_uleb(r, 32);
+		index = wdx_read_uleb(r, 32);
+		if (kind == EXPORT_GLOBAL && index < m->globals.len)
+			m->globals.data[index].exported = true;
 	}
 	return NULL;
 }

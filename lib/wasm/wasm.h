@@ -75,7 +75,7 @@ struct wdx_wasm_memory {
 };
 
 struct wdx_wasm_global {
-	bool imported, mutable_;
+	bool imported, exported, mutable_;
 	uint8_t type;
 	const char *name; /* NULL: none */
 };

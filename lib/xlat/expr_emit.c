@@ -208,6 +208,24 @@ static void push_address(struct emit *e, const struct wdx_place *p, bool context
 	}
 }
 
+static bool push_place(struct emit *e, const struct wdx_place *p, unsigned size, bool context);
+
+/* Sums have no sums in them. */
+static void push_sum(struct emit *e, const struct wdx_place *p, unsigned size)
+{
+	const struct wdx_map *map = env(e)->map;
+	const struct wdx_place *of = p->first < map->places.len ? &map->places.data[p->first] : p;
+
+	if (of->kind == WDX_PLACE_REG) {
+		push_reg(e, of->reg, (int64_t)p->value, size);
+	} else if (of->kind == WDX_PLACE_MEM) {
+		push_place(e, of, size, false);
+		add(e, (int64_t)p->value);
+	} else {
+		fail(e, WDX_LOSS_MAP_FAULT);
+	}
+}
+
 /* The whole of `size` bytes; says whether it has no garbage above 32 bits. */
 static bool push_place(struct emit *e, const struct wdx_place *p, unsigned size, bool context)
 {
@@ -224,6 +242,9 @@ static bool push_place(struct emit *e, const struct wdx_place *p, unsigned size,
 	case WDX_PLACE_CONST:
 		constant(e, v);
 		return v <= UINT32_MAX;
+	case WDX_PLACE_SUM:
+		push_sum(e, p, size);
+		return false;
 	default: /* raw bytes describe a location: where a number would be in it is not known */
 		fail(e, WDX_LOSS_MIXED_EXPR);
 		return false;
@@ -303,7 +324,8 @@ static bool emit_entity(struct emit *e, const struct wdx_xnode *n)
 		return false;
 	}
 	/* a slot of unknown width begins with its low bytes on little-endian targets only */
-	if (!size && p->kind == WDX_PLACE_MEM && wdx_target_big_endian(env(e)->target))
+	if (!size && (p->kind == WDX_PLACE_MEM || p->kind == WDX_PLACE_SUM) &&
+	    wdx_target_big_endian(env(e)->target))
 		fail(e, WDX_LOSS_MIXED_EXPR);
 	return push_place(e, p, size ? size : word(e), false) && size == 4;
 }
@@ -675,6 +697,8 @@ static void whole(struct emit *e, uint8_t root, uint64_t bytes)
 		whole_mem(e, n, p, bytes);
 	} else if (p->kind == WDX_PLACE_CONST) {
 		whole_const(e, type, p->value, bytes);
+	} else if (p->kind == WDX_PLACE_SUM && is_integer(type)) {
+		value_number(e, root, bytes);
 	} else if (p->kind == WDX_PLACE_EXPR && raw_is_sound(e, p)) {
 		raw(e, env(e)->map->blob.data + p->first, p->n);
 	} else {

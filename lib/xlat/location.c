@@ -149,10 +149,19 @@ static void add_loc(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_e
 		w->failed = true;
 }
 
+/* The place of which a sum is. */
+static const struct wdx_place *base_of(const struct wdx_xlat *x, const struct wdx_place *p)
+{
+	return p && p->kind == WDX_PLACE_SUM ? &x->map->places.data[p->first] : p;
+}
+
 static bool place_clobbered(const struct wdx_xlat *x, const struct wdx_place *p, bool *context)
 {
 	if (!p)
 		return false;
+	if (p->kind == WDX_PLACE_SUM && p->innermost)
+		return true;
+	p = base_of(x, p);
 	if (p->kind == WDX_PLACE_REG || (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_REG))
 		return !x->preserved[p->reg];
 	if (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CONTEXT)
@@ -257,6 +266,7 @@ static void places_at(struct work *w, struct wdx_xplaces *p, uint32_t at, uint32
 		const struct wdx_place *need = track_at(w->x, &w->need[i], at, until);
 
 		p->need[i] = need;
+		need = base_of(w->x, need);
 		context |= need && need->kind == WDX_PLACE_MEM && need->base == WDX_BASE_CONTEXT;
 	}
 	p->context = context ? track_at(w->x, &w->context, at, until) : NULL;

@@ -79,7 +79,7 @@ static const struct match cases[] = {
 	 "\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":50,\"pairs\":[[0,null],[21,9],[29,"
 	 "12],[34,18],[41,19]]}],\"locals\":[{\"index\":3,\"ranges\":[[29,34,{\"reg\":\"rax\"}"
 	 "]]}],\"calls\":[34]}]}",
-	 "15-1d =0; 1d-30 cfa-8200"},
+	 "15-1d =0; 1d-30 cfa-8200; 30-32 r0 plus -1"},
 	/* sub rsp,24; p0: imul eax, edx, 3; p1: mov [rsp], rax; call M; M: mov eax, [rsp+8]; add
 	 * eax, 1; R: add rsp,24; ret */
 	{"a slot that is never reloaded may be the callee's", 3,
@@ -120,7 +120,7 @@ static const struct match cases[] = {
 	 "mbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":45,\"pairs\":[[0,null],[12,9],[15,12],[28,1"
 	 "8],[35,19]]}],\"locals\":[{\"index\":3,\"ranges\":[[15,28,{\"reg\":\"rax\"}]]}],\"ca"
 	 "lls\":[28]}]}",
-	 "c-f =0; f-14 r0; 14-2b cfa-40"},
+	 "c-f =0; f-14 r0; 14-2b cfa-40; 2b-2d r0 plus -1"},
 	/* push rbp; mov rbp, rsp; sub rsp,32; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; mov
 	 * [rsp+8], rcx; call M; M: mov eax, [rsp+8]; add eax, 1; R: add rsp,32; pop rbp; ret */
 	{"a slot used again", 3,
@@ -174,7 +174,11 @@ static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t 
 		     k++) {
 			const struct wdx_map_range *r = &m->ranges.data[e->first + k];
 			const struct wdx_place *p = &m->places.data[r->place];
+			bool sum = p->kind == WDX_PLACE_SUM;
+			long long plus = sum ? (long long)p->value : 0;
 
+			if (sum)
+				p = &m->places.data[p->first];
 			n += (size_t)snprintf(out + n, size - n, "%s%x-%x ", n ? "; " : "", r->lo,
 					      r->hi);
 			if (p->kind == WDX_PLACE_REG)
@@ -185,6 +189,8 @@ static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t 
 			else
 				n += (size_t)snprintf(out + n, size - n, "=%llu",
 						      (unsigned long long)p->value);
+			if (sum)
+				n += (size_t)snprintf(out + n, size - n, " plus %lld", plus);
 		}
 	}
 }

@@ -46,7 +46,7 @@ static void check(const char *what, const uint8_t *body, size_t n, const struct 
 		wdx_buf_deinit(&b);
 		return;
 	}
-	err = wdx_values_of(&v, &m, &m.funcs.data[0], &known);
+	err = wdx_values_of(&v, &m, &m.funcs.data[0], NULL, &known);
 	ok(!err && known, "%s: known", what);
 	for (size_t i = 0; known && i < ne; i++) {
 		uint32_t code = m.funcs.data[0].code.v;

@@ -25,6 +25,8 @@ static uint64_t locals[NLOCALS], globals[NGLOBALS], slots[NSTACK];
 static struct wdx_wasm wasm;
 static struct wdx_wasm_func func;
 static struct wdx_map map;
+static struct wdx_place places[512];
+enum { NPLACES = sizeof(places) / sizeof(*places) };
 static struct wdx_xenv env;
 static struct wdx_unit unit;
 static struct wdx_cursor cursor = {.unit = &unit};
@@ -50,6 +52,8 @@ static void init_wasm(void)
 	func.nlocals = NLOCALS;
 	map.offsets.data = offsets;
 	map.offsets.cap = 256;
+	map.places.data = places;
+	map.places.len = NPLACES;
 	map.blob.data = blob;
 	map.blob.cap = 256;
 	env = (struct wdx_xenv){.wasm = &wasm,
@@ -160,15 +164,34 @@ static void mem_place(struct wdx_place *p, uint64_t v, unsigned size, bool conte
 	store(at, v, size);
 }
 
+static const struct wdx_place *make_place(uint64_t v, uint8_t type, bool context_known);
+
+/* An integer, less an addend, in a register or in memory. */
+static void sum_place(struct wdx_place *p, uint64_t v, uint8_t type, bool context_known)
+{
+	const struct wdx_place *of;
+
+	p->kind = WDX_PLACE_SUM;
+	p->value = chance(80) ? (uint64_t)(int64_t)((int)below(4000) - 2000) : rnd();
+	do
+		of = make_place(type == WDX_I32 ? (uint32_t)(v - p->value) : v - p->value, type,
+				context_known);
+	while (of->kind != WDX_PLACE_REG && of->kind != WDX_PLACE_MEM);
+	p->first = (uint32_t)(of - places);
+}
+
 /* A random place that holds v; garbage is above it and behind it. */
 static const struct wdx_place *make_place(uint64_t v, uint8_t type, bool context_known)
 {
-	static struct wdx_place places[32];
 	static unsigned n;
-	struct wdx_place *p = &places[n++ % 32];
+	struct wdx_place *p = &places[n++ % NPLACES];
 	unsigned size = type ? type_size(type) : target.word;
 
 	memset(p, 0, sizeof(*p));
+	if ((type == WDX_I32 || type == WDX_I64) && size <= target.word && chance(20)) {
+		sum_place(p, v, type, context_known);
+		return p;
+	}
 	switch (chance(5) && size <= target.word ? 3 : below(5)) {
 	case 0:
 	case 1:
