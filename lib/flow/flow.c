@@ -36,6 +36,12 @@ struct user { /* a local has a value in a range of the body */
 	uint32_t lo, hi;
 };
 
+struct piece { /* an interval that shows a state, and what shows nothing behind it */
+	uint32_t wasm;
+	uint32_t lo, hi;
+	uint32_t next_wasm, next_lo; /* of the interval behind that; NONE: there is none */
+};
+
 struct term { /* a value is root + off */
 	uint32_t root, value;
 	uint64_t off;
@@ -116,7 +122,9 @@ struct flow {
 	WDX_VEC(struct maker) makers; /* by pos */
 	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
 	WDX_VEC(struct term) terms;
+	WDX_VEC(struct piece) pieces;
 	struct index inputs_of, holdings_of, terms_of;
+	struct wdx_ranges runs;
 	WDX_VEC(struct found) found;
 	WDX_VEC(struct wdx_map_entity) entities; /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
@@ -1434,49 +1442,101 @@ static uint32_t next_shown(const struct flow *x, uint32_t i)
 	return i;
 }
 
-/* Cut to [lo, hi), the interval, with what shows nothing behind it up to the next that is in the
- * range of positions too. */
-static void add_interval(struct flow *x, uint32_t i, uint32_t lo, uint32_t hi, const struct user *u,
-			 const struct found *how)
+/* In the order of positions, and of addresses where these are the same. */
+static void find_pieces(struct flow *x)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t from = iv[i].lo > lo ? iv[i].lo : lo, next;
+	uint32_t end = x->f->first + x->f->n;
 
-	if (!shows(&iv[i]) || iv[i].hi <= lo || iv[i].lo >= hi)
-		return;
-	if (how->rank == RANK_CELL && is_opcode(x, iv[i].wasm, WDX_WASM_GLOBAL_SET))
-		return; /* the cell changes in there */
-	next = next_shown(x, i);
-	if (next < x->f->first + x->f->n && iv[next].wasm >= u->lo && iv[next].wasm < u->hi)
-		i = next - 1;
-	add_found(x, from, iv[i].hi < hi ? iv[i].hi : hi, how);
-}
-
-/* The intervals of a user, in x->code->by_wasm. */
-struct span {
-	uint32_t first, end;
-};
-
-/* The parts of [lo, hi) where the user has its value. */
-static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct user *u,
-		      const struct span *s, const struct found *how)
-{
-	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t i, end = x->f->first + x->f->n;
-
-	if (s->end - s->first < (hi - lo) / 8) { /* an interval is some eight bytes */
-		for (i = s->first; i < s->end; i++)
-			add_interval(x, x->code->by_wasm[i], lo, hi, u, how);
+	x->pieces.len = 0;
+	if (!wdx_vec_reserve(&x->pieces, x->f->n)) {
+		x->nomem = true;
 		return;
 	}
-	for (i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
-		if (iv[i].wasm >= u->lo && iv[i].wasm < u->hi)
-			add_interval(x, i, lo, hi, u, how);
+	for (uint32_t k = x->f->first; k < end; k++) {
+		uint32_t i = x->code->by_wasm[k], next;
+
+		if (!shows(&iv[i]))
+			continue;
+		next = next_shown(x, i);
+		x->pieces.data[x->pieces.len++] =
+			(struct piece){iv[i].wasm, iv[i].lo, iv[i].hi,
+				       next == end ? NONE : iv[next].wasm, iv[next - 1].hi};
+	}
+}
+
+/* The first at or behind the position. */
+static const struct piece *first_piece(const struct flow *x, uint32_t pos)
+{
+	const struct piece *lo = x->pieces.data, *hi = lo + x->pieces.len;
+
+	while (lo < hi) {
+		const struct piece *mid = lo + (hi - lo) / 2;
+
+		if (mid->wasm < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* False: not behind the last one. */
+static bool add_run(struct flow *x, uint32_t lo, uint32_t hi)
+{
+	struct wdx_range *last = x->runs.len ? &x->runs.data[x->runs.len - 1] : NULL;
+	bool behind = !last || lo >= last->hi;
+
+	if (last && last->hi == lo) {
+		last->hi = hi;
+		return true;
+	}
+	last = wdx_vec_push(&x->runs);
+	if (last)
+		*last = (struct wdx_range){lo, hi};
+	x->nomem |= !last;
+	return behind;
+}
+
+/* The native code of a range of positions, to x->runs: intervals that show a state, each with what
+ * shows nothing behind it, up to the next that is in the range too.  Not those where the cell of a
+ * global changes, for `cell`. */
+static void find_runs(struct flow *x, uint32_t lo, uint32_t hi, bool cell)
+{
+	const struct piece *p = first_piece(x, lo), *end = x->pieces.data + x->pieces.len;
+	bool sorted = true;
+
+	x->runs.len = 0;
+	for (; p < end && p->wasm < hi && !x->nomem; p++) {
+		bool on = p->next_wasm >= lo && p->next_wasm < hi;
+
+		if (!cell || !is_opcode(x, p->wasm, WDX_WASM_GLOBAL_SET))
+			sorted &= add_run(x, p->lo, on ? p->next_lo : p->hi);
+	}
+	if (!sorted && !x->nomem)
+		wdx_ranges_merge(&x->runs, 0);
+}
+
+/* The parts of [lo, hi) in x->runs. */
+static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct found *how)
+{
+	const struct wdx_range *r = x->runs.data, *end = r + x->runs.len, *above = end;
+
+	while (r < above) { /* the first that ends behind lo */
+		const struct wdx_range *mid = r + (above - r) / 2;
+
+		if (mid->hi <= lo)
+			r = mid + 1;
+		else
+			above = mid;
+	}
+	for (; r < end && r->lo < hi; r++)
+		add_found(x, r->lo > lo ? (uint32_t)r->lo : lo, r->hi < hi ? (uint32_t)r->hi : hi,
+			  how);
 }
 
 /* Where a place holds the value, to which the addend is added. */
-static void use_holdings(struct flow *x, const struct user *u, const struct span *s, uint32_t value,
-			 uint64_t addend)
+static void use_holdings(struct flow *x, const struct user *u, uint32_t value, uint64_t addend)
 {
 	const uint32_t *start = x->holdings_of.start.data + value;
 	uint32_t width = width_of(type_of(x, u->local));
@@ -1489,7 +1549,7 @@ static void use_holdings(struct flow *x, const struct user *u, const struct span
 				    .addend = addend};
 
 		if (h->width >= width)
-			add_where(x, h->lo, h->hi, u, s, &how);
+			add_where(x, h->lo, h->hi, &how);
 	}
 }
 
@@ -1503,7 +1563,7 @@ static struct term term_of(const struct flow *x, uint32_t value)
 }
 
 /* By way of others that differ from it by a constant. */
-static void use_sums(struct flow *x, const struct user *u, const struct span *s)
+static void use_sums(struct flow *x, const struct user *u)
 {
 	struct term t = term_of(x, u->value);
 	const uint32_t *start = x->terms_of.start.data + t.root;
@@ -1511,18 +1571,17 @@ static void use_sums(struct flow *x, const struct user *u, const struct span *s)
 	if (start[0] == start[1])
 		return;
 	if (t.root != u->value)
-		use_holdings(x, u, s, t.root, t.off);
+		use_holdings(x, u, t.root, t.off);
 	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
 		const struct term *other = &x->terms.data[x->terms_of.items.data[i]];
 
 		if (other->value != u->value)
-			use_holdings(x, u, s, other->value, t.off - other->off);
+			use_holdings(x, u, other->value, t.off - other->off);
 	}
 }
 
 /* Where the cell of a global holds it, or what differs from it by a constant. */
-static void use_cell(struct flow *x, const struct user *u, const struct wdx_map_part *part,
-		     uint32_t global)
+static void use_cell(struct flow *x, const struct user *u, uint32_t global)
 {
 	const uint32_t *first = &x->v.first[x->v.nlocals + global];
 	struct term t = term_of(x, u->value);
@@ -1530,41 +1589,54 @@ static void use_cell(struct flow *x, const struct user *u, const struct wdx_map_
 	for (uint32_t k = first[0]; k < first[1]; k++) {
 		const struct wdx_segment *g = &x->v.segments.data[k];
 		struct term cell = term_of(x, g->value);
-		struct user in = *u;
 		struct found how = {.place = FIRST_CELL + global,
 				    .rank = RANK_CELL,
 				    .addend = t.off - cell.off};
-		struct span s;
+		uint32_t lo = g->pos > u->lo ? g->pos : u->lo;
+		uint32_t hi = k + 1 < first[1] && g[1].pos < u->hi ? g[1].pos : u->hi;
 
-		if (cell.root != t.root)
+		if (cell.root != t.root || lo >= hi)
 			continue;
-		in.lo = g->pos > u->lo ? g->pos : u->lo;
-		in.hi = k + 1 < first[1] && g[1].pos < u->hi ? g[1].pos : u->hi;
-		s = (struct span){first_by_wasm(x, in.lo), first_by_wasm(x, in.hi)};
-		if (in.lo < in.hi && s.first < s.end)
-			add_where(x, part->lo, part->hi, &in, &s, &how);
+		find_runs(x, lo, hi, true);
+		add_where(x, 0, UINT32_MAX, &how);
 	}
+}
+
+/* Whether one place holds the user's value in all of its code. */
+static bool is_held_throughout(const struct flow *x, const struct user *u)
+{
+	const uint32_t *start = x->holdings_of.start.data + u->value;
+	const struct wdx_range *r = x->runs.data;
+
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+
+		if (h->lo <= r[0].lo && h->hi >= r[x->runs.len - 1].hi)
+			return true;
+	}
+	return false;
 }
 
 static void use(struct flow *x, const struct user *u)
 {
 	static const struct found constant = {.place = NONE};
-	const struct wdx_map_part *part = &x->map->parts.data[x->f->map->first_part];
 	struct found how = constant;
-	struct span s = {first_by_wasm(x, u->lo), first_by_wasm(x, u->hi)};
 
-	if (s.first == s.end)
+	find_runs(x, u->lo, u->hi, false);
+	if (!x->runs.len || x->nomem)
 		return;
 	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
 		how.value = u->value;
-		add_where(x, part->lo, part->hi, u, &s, &how);
+		add_where(x, 0, UINT32_MAX, &how);
 		return;
 	}
-	use_holdings(x, u, &s, u->value, 0);
-	use_sums(x, u, &s);
+	use_holdings(x, u, u->value, 0);
+	if (is_held_throughout(x, u))
+		return;
+	use_sums(x, u);
 	for (uint32_t k = 0; k < x->summary.nglobals; k++)
 		if (x->true_cells >> k & 1)
-			use_cell(x, u, part, k);
+			use_cell(x, u, k);
 }
 
 static int by_lo(const void *a, const void *b)
@@ -1772,7 +1844,7 @@ static void match(struct flow *x)
 	static void (*const steps[])(struct flow *) = {
 		find_probes,   take_arguments, check_claims, take_globals,
 		take_results,  index_inputs,   match_merges, count_proved,
-		find_holdings, index_terms,    find_users,   find_true_cells,
+		find_holdings, index_terms,    find_users,   find_true_cells, find_pieces,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !x->nomem; i++)
@@ -1916,6 +1988,8 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.inputs_of.items);
 	wdx_vec_free(&x.holdings_of.start);
 	wdx_vec_free(&x.holdings_of.items);
+	wdx_vec_free(&x.pieces);
+	wdx_vec_free(&x.runs);
 	wdx_vec_free(&x.found);
 	wdx_vec_free(&x.entities);
 	wdx_vec_free(&x.ranges);

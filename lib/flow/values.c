@@ -685,42 +685,61 @@ static void note_set(struct wdx_values_work *w, uint32_t pos, uint32_t local)
 	w->nomem |= !s && local != NONE;
 }
 
+static void note_open(struct wdx_values_work *w, bool loop)
+{
+	uint32_t *open = wdx_vec_push(&w->open), *end = loop ? wdx_vec_push(&w->ends) : NULL;
+
+	w->nomem |= !open || (loop && !end);
+	if (open)
+		*open = loop ? (uint32_t)w->ends.len : 0;
+}
+
+static void note_end(struct wdx_values_work *w, uint32_t pos)
+{
+	uint32_t loop = w->open.len ? w->open.data[--w->open.len] : 0;
+
+	if (loop)
+		w->ends.data[loop - 1] = pos;
+}
+
+static uint64_t first_immediate(const struct wdx_values_work *w, uint32_t pos)
+{
+	struct wdx_insn insn;
+
+	wdx_insn_at(w->m, (wdx_codepos){pos}, &insn);
+	return insn.imm[0];
+}
+
+static void note_insn(struct wdx_values_work *w, uint32_t pos)
+{
+	uint64_t local;
+
+	switch (w->m->data[w->m->code.v + pos]) {
+	case WDX_WASM_LOCAL_SET:
+	case WDX_WASM_LOCAL_TEE:
+		local = first_immediate(w, pos);
+		w->unknown |= local >= w->v->nlocals;
+		return note_set(w, pos, (uint32_t)local);
+	case WDX_WASM_GLOBAL_SET:
+		return note_set(w, pos, followed(w, first_immediate(w, pos)));
+	case WDX_WASM_BLOCK:
+	case WDX_WASM_IF:
+		return note_open(w, false);
+	case WDX_WASM_LOOP:
+		return note_open(w, true);
+	case WDX_WASM_END:
+		return note_end(w, pos);
+	}
+}
+
 /* Where locals are set and where loops end. */
 static void find_sets(struct wdx_values_work *w)
 {
-	struct wdx_insn_iter it;
-	struct wdx_insn insn;
-	uint32_t loops = 0;
-
 	w->sets.len = w->ends.len = w->open.len = 0;
-	wdx_insn_begin(&it, w->m, w->f);
-	while (wdx_insn_next(&it, &insn) && !w->nomem) {
-		uint32_t *open;
-
-		if (insn.opcode == WDX_WASM_LOCAL_SET || insn.opcode == WDX_WASM_LOCAL_TEE) {
-			note_set(w, insn.pos.v, (uint32_t)insn.imm[0]);
-			w->unknown |= insn.imm[0] >= w->v->nlocals;
-		} else if (insn.opcode == WDX_WASM_GLOBAL_SET) {
-			note_set(w, insn.pos.v, followed(w, insn.imm[0]));
-		} else if (insn.opcode == WDX_WASM_BLOCK || insn.opcode == WDX_WASM_LOOP ||
-			   insn.opcode == WDX_WASM_IF) {
-			open = wdx_vec_push(&w->open);
-			if (open)
-				*open = insn.opcode == WDX_WASM_LOOP ? ++loops : 0;
-			w->nomem |= !open;
-			if (insn.opcode == WDX_WASM_LOOP) {
-				open = wdx_vec_push(&w->ends);
-				w->nomem |= !open;
-			}
-		} else if (insn.opcode == WDX_WASM_END && w->open.len) {
-			uint32_t loop = w->open.data[--w->open.len];
-
-			if (loop && !w->nomem)
-				w->ends.data[loop - 1] = insn.pos.v;
-		}
-	}
+	for (uint32_t pos = w->f->code.v; pos < w->f->end.v && !w->nomem; pos++)
+		if (w->m->kinds[pos] & WDX_INSN_START)
+			note_insn(w, pos);
 	w->unknown |= w->open.len != 0;
-	wdx_error_destroy(it.err);
 }
 
 static void begin(struct wdx_values_work *w)
