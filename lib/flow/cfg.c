@@ -225,6 +225,7 @@ static void find_order(struct wdx_machine *m)
 	}
 	for (uint32_t i = 0; i < w->order.len; i++)
 		w->rank[w->order.data[i]] = i;
+	m->rank = w->rank;
 }
 
 void wdx_cfg_find(struct wdx_machine *m)

@@ -1040,6 +1040,45 @@ static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 	return value;
 }
 
+/* Whether control comes from outside of a loop of machine code to its head. */
+static bool enters_loop(const struct flow *x, uint32_t from, uint32_t head)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[head];
+	const uint32_t *rank = x->m.rank;
+	bool loop = false;
+
+	for (uint32_t k = 0; k < b->npreds; k++)
+		loop |= rank[x->m.preds.data[b->first_pred + k]] >= rank[head];
+	return loop && rank[from] < rank[head];
+}
+
+/* Whether a block brings to the head of a loop what the loop's merge begins with.  By whatever
+ * instruction it is left (what was moved out of the loop seems to leave it by the loop's own
+ * branch), the way into a loop of wasm is one. */
+static bool begins_with(const struct flow *x, uint32_t from, uint32_t head, uint32_t phi,
+			wdx_held held)
+{
+	uint32_t pos = x->v.values.data[phi].pos, value;
+
+	if (!is_opcode(x, pos, WDX_WASM_LOOP) || !enters_loop(x, from, head))
+		return false;
+	value = input_from(x, phi, pos, 0);
+	return value && is_value(x, held, value);
+}
+
+/* Whether a machine value that nothing is known of is computed as that value of wasm is: what goes
+ * into it may be the merge at hand. */
+static bool may_become(const struct flow *x, uint32_t mv, uint32_t value)
+{
+	const struct wdx_mvalue *m = &x->m.values.data[mv];
+	const struct wdx_value *v = &x->v.values.data[value];
+	const struct wdx_minsn *i = &x->m.insns.data[m->insn];
+
+	if (x->assoc[mv] || m->kind != WDX_MV_INSN || i->based != mv)
+		return false;
+	return i->a.kind == WDX_DO_ADDR ? v->kind == WDX_VALUE_INSN && v->arg : same_op(x, v, i);
+}
+
 /* Whether the merge of the machine's at the block is that wasm value: every way in brings what the
  * value is on that way.  Merges not looked at yet are given the benefit of the doubt when `hope`.
  */
@@ -1061,10 +1100,11 @@ static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_
 		if (hope && mv != self && mv >= x->m.first_phi && !x->assoc[mv])
 			continue;
 		exit = phi ? x->edges.data[from].out : NONE;
-		if (exit == NONE)
-			return false;
-		want = wanted(x, value, exit);
-		if (!want || !(mv == self ? want == value : is_value(x, h, want)))
+		want = exit == NONE ? 0 : wanted(x, value, exit);
+		if (hope && want && mv != self && may_become(x, mv, want))
+			continue;
+		if (!(want && (mv == self ? want == value : is_value(x, h, want))) &&
+		    !(phi && begins_with(x, from, block, value, h)))
 			return false;
 	}
 	return true;
@@ -1842,9 +1882,9 @@ static struct wdx_error *analyse(struct flow *x, bool *known)
 static void match(struct flow *x)
 {
 	static void (*const steps[])(struct flow *) = {
-		find_probes,   take_arguments, check_claims, take_globals,
-		take_results,  index_inputs,   match_merges, count_proved,
-		find_holdings, index_terms,    find_users,   find_true_cells, find_pieces,
+		find_probes,  take_arguments,  check_claims, take_globals,  take_results,
+		index_inputs, match_merges,    count_proved, find_holdings, index_terms,
+		find_users,   find_true_cells, find_pieces,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !x->nomem; i++)

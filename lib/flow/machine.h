@@ -89,6 +89,8 @@ struct wdx_machine {
 	WDX_VEC(struct wdx_minsn) insns; /* by address */
 	WDX_VEC(struct wdx_mblock) blocks;
 	WDX_VEC(uint32_t) succs, preds;
+	const uint32_t *rank; /* of each block: where in reverse postorder; UINT32_MAX: not reached
+			       */
 	WDX_VEC(struct wdx_mvalue) values; /* [0] is unknown, then what places held on entry */
 	WDX_VEC(uint32_t) based;	   /* of them: those with a base */
 	size_t nentries;		   /* 1 to that are what places held on entry */
