@@ -53,7 +53,8 @@ struct input { /* a merge or a sum by what goes into it */
 
 struct maker { /* an instruction whose result is known by what it does: a load, a call */
 	uint32_t pos, value;
-	uint32_t mv; /* the machine's only candidate; 0: none yet, NONE: several */
+	uint32_t mv;	/* the machine's only candidate; 0: none yet, NONE: several */
+	uint32_t first; /* its instruction */
 };
 
 /* The items of key k are those numbered in items[start[k]] up to items[start[k + 1]]. */
@@ -588,7 +589,7 @@ static void find_makers(struct flow *x)
 			continue;
 		k = wdx_vec_push(&x->makers);
 		if (k)
-			*k = (struct maker){v->pos, i, 0};
+			*k = (struct maker){v->pos, i, 0, 0};
 		x->nomem |= !k;
 	}
 }
@@ -640,6 +641,83 @@ static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const s
 	return value;
 }
 
+static uint32_t block_of(const struct flow *x, uint32_t insn)
+{
+	uint32_t lo = 0, hi = (uint32_t)x->m.blocks.len;
+
+	while (lo + 1 < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (x->m.blocks.data[mid].first <= insn)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Whether the instruction, of code at that position or at none, is behind another one; *on: whether
+ * the block can be left for more such code. */
+static bool is_behind(const struct flow *x, uint32_t from, uint32_t block, uint32_t insn,
+		      uint32_t pos, bool *on)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[block];
+
+	*on = true;
+	for (uint32_t i = from; *on && i < b->first + b->n; i++) {
+		uint32_t at = wdx_code_position(x->code, x->f, x->m.insns.data[i].at);
+
+		if (i == insn)
+			return true;
+		*on = at == pos || at == NONE;
+	}
+	return false;
+}
+
+/* Blocks that the code of one instruction is looked through for. */
+enum { MAX_OF_ONE = 16 };
+
+/* Whether one instruction leads to another without leaving the code of the position. */
+static bool leads_to(const struct flow *x, uint32_t from, uint32_t to, uint32_t pos)
+{
+	uint32_t seen[MAX_OF_ONE] = {block_of(x, from)}, n = 1;
+	bool on;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wdx_mblock *b = &x->m.blocks.data[seen[i]];
+
+		if (is_behind(x, i ? b->first : from + 1, seen[i], to, pos, &on))
+			return true;
+		for (uint32_t k = 0; on && k < b->nsuccs && n < MAX_OF_ONE; k++) {
+			uint32_t next = x->m.succs.data[b->first_succ + k], s = 0;
+
+			while (s < n && seen[s] != next)
+				s++;
+			if (s == n)
+				seen[n++] = next;
+		}
+	}
+	return false;
+}
+
+/* Another candidate, which the instruction gives.  Of several calls the one that the others lead to
+ * makes the result: they fetch what is called. */
+static void add_candidate(const struct flow *x, struct maker *k, uint32_t mv, uint32_t insn)
+{
+	bool call = x->v.values.data[k->value].type == WDX_VALUE_CALL;
+	bool before =
+		k->mv && k->mv != NONE && mv != NONE && call && leads_to(x, insn, k->first, k->pos);
+	bool behind =
+		k->mv && k->mv != NONE && mv != NONE && call && leads_to(x, k->first, insn, k->pos);
+
+	if (k->mv && before == behind) {
+		k->mv = NONE;
+	} else if (!before) {
+		k->mv = mv;
+		k->first = insn;
+	}
+}
+
 /* The only load of the right size, or the only call, in the code of a wasm instruction is what has
  * become of it: its result needs no claim. */
 static void take_results(struct flow *x)
@@ -658,7 +736,7 @@ static void take_results(struct flow *x)
 					      : made_by(x, i, &x->v.values.data[k->value]);
 
 			if (mv)
-				k->mv = k->mv ? NONE : mv;
+				add_candidate(x, k, mv, (uint32_t)(i - x->m.insns.data));
 		}
 	}
 	wdx_vec_each (k, &x->makers)
