@@ -72,7 +72,7 @@ enum wdx_class {
 
 struct wdx_attr {
 	uint16_t name, form; /* DW_AT_*, DW_FORM_* */
-	uint8_t class;	     /* enum wdx_class */
+	uint8_t form_class;  /* enum wdx_class */
 	uint64_t value;	     /* of a string in .debug_str or .debug_line_str: its offset there */
 	const uint8_t *data;
 	size_t size; /* of data; not counted for strings */

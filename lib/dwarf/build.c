@@ -968,7 +968,7 @@ static const char *unit_string(const struct wdx_emit *e, unsigned at)
 	if (!e->unit || wdx_decode_die(e->in, e->unit, e->unit->first_die, &d))
 		return NULL;
 	a = wdx_die_attr(&d.die, at);
-	return a && a->class == WDX_CLASS_STRING ? (const char *)a->data : NULL;
+	return a && a->form_class == WDX_CLASS_STRING ? (const char *)a->data : NULL;
 }
 
 static const char *skip_dot(const char *path)

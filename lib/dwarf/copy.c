@@ -77,7 +77,7 @@ void wdx_emit_attr(struct wdx_emit *e, const struct wdx_cursor *c, const struct 
 	struct wdx_pass *p = (struct wdx_pass *)c->pass;
 	wdx_ident id;
 
-	switch (a->class) {
+	switch (a->form_class) {
 	case WDX_CLASS_ADDRESS:
 		wdx_emit_addr(e, a->name, a->value);
 		return;
@@ -165,9 +165,9 @@ static bool collect_pcs(struct wdx_pass *p)
 
 	p->ranges.len = 0;
 	if (list)
-		return list->class == WDX_CLASS_RANGES && read_ranges(p, list->value);
-	if (!lo || !hi || lo->class != WDX_CLASS_ADDRESS ||
-	    (hi->class != WDX_CLASS_ADDRESS && hi->class != WDX_CLASS_CONSTANT))
+		return list->form_class == WDX_CLASS_RANGES && read_ranges(p, list->value);
+	if (!lo || !hi || lo->form_class != WDX_CLASS_ADDRESS ||
+	    (hi->form_class != WDX_CLASS_ADDRESS && hi->form_class != WDX_CLASS_CONSTANT))
 		return true;
 	struct wdx_range *r = wdx_vec_push(&p->ranges);
 
@@ -175,8 +175,8 @@ static bool collect_pcs(struct wdx_pass *p)
 		wdx_emit_latch(&p->emit, &wdx_nomem);
 		return false;
 	}
-	*r = (struct wdx_range){lo->value,
-				hi->class == WDX_CLASS_ADDRESS ? hi->value : lo->value + hi->value};
+	*r = (struct wdx_range){
+		lo->value, hi->form_class == WDX_CLASS_ADDRESS ? hi->value : lo->value + hi->value};
 	if (r->hi <= r->lo || wdx_is_tombstone(r->lo, p->unit->pub.address_size) ||
 	    (p->unit->pub.address_size == 4 && r->hi > UINT32_MAX))
 		p->ranges.len = 0;
@@ -307,7 +307,7 @@ static bool collect_locs(struct wdx_pass *p, const struct wdx_attr *a)
 	const char *why;
 
 	p->locs.len = 0;
-	if (a->class == WDX_CLASS_LOCLIST) {
+	if (a->form_class == WDX_CLASS_LOCLIST) {
 		struct wdx_list_ctx ctx = list_ctx(p, WDX_SEC_LOCLISTS, WDX_SEC_LOC);
 
 		if (wdx_read_locs(&ctx, a->value, &p->locs, &why))
@@ -335,7 +335,7 @@ static void location(struct wdx_pass *p, const struct wdx_attr *a)
 	    wdx_pass_taken(p, p->v->location(&p->cursor, a, p->locs.data, p->locs.len, &p->emit,
 					     p->config->arg)))
 		return;
-	if (a->class == WDX_CLASS_LOCLIST) {
+	if (a->form_class == WDX_CLASS_LOCLIST) {
 		copy_loclist(p, a);
 		return;
 	}
@@ -392,16 +392,17 @@ static struct wdx_line_input line_input(const struct wdx_pass *p)
 	const struct wdx_debug_section *s = p->in->sec;
 	const struct wdx_attr *dir = wdx_die_attr(p->cursor.die, DW_AT_comp_dir);
 
-	return (struct wdx_line_input){
-		.line = s[WDX_SEC_LINE].data,
-		.str = s[WDX_SEC_STR].data,
-		.line_str = s[WDX_SEC_LINE_STR].data,
-		.line_size = s[WDX_SEC_LINE].size,
-		.str_size = s[WDX_SEC_STR].size,
-		.line_str_size = s[WDX_SEC_LINE_STR].size,
-		.big_endian = p->in->big,
-		.address_size = p->unit->pub.address_size,
-		.comp_dir = dir && dir->class == WDX_CLASS_STRING ? (const char *)dir->data : NULL};
+	return (struct wdx_line_input){.line = s[WDX_SEC_LINE].data,
+				       .str = s[WDX_SEC_STR].data,
+				       .line_str = s[WDX_SEC_LINE_STR].data,
+				       .line_size = s[WDX_SEC_LINE].size,
+				       .str_size = s[WDX_SEC_STR].size,
+				       .line_str_size = s[WDX_SEC_LINE_STR].size,
+				       .big_endian = p->in->big,
+				       .address_size = p->unit->pub.address_size,
+				       .comp_dir = dir && dir->form_class == WDX_CLASS_STRING
+							   ? (const char *)dir->data
+							   : NULL};
 }
 
 static void copy_lines(struct wdx_pass *p, const struct wdx_line_table *t, const char *warning)
@@ -587,7 +588,7 @@ static void one_attr(struct wdx_pass *p, const struct wdx_attr *a)
 {
 	if (p->v->attr && wdx_pass_taken(p, p->v->attr(&p->cursor, a, &p->emit, p->config->arg)))
 		return;
-	switch (a->class) {
+	switch (a->form_class) {
 	case WDX_CLASS_EXPR:
 	case WDX_CLASS_LOCLIST:
 		location(p, a);
@@ -614,7 +615,8 @@ void wdx_pass_attrs(struct wdx_pass *p)
 
 		if (is_plumbing(a->name))
 			continue;
-		if (a->class == WDX_CLASS_MACRO) { /* they name the line table, which may follow */
+		if (a->form_class ==
+		    WDX_CLASS_MACRO) { /* they name the line table, which may follow */
 			last = a;
 			continue;
 		}

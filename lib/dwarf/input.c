@@ -353,7 +353,7 @@ bool wdx_unit_strx(const struct wdx_input *in, const struct wdx_in_unit *u, uint
 static bool resolve_list(const struct wdx_input *in, const struct wdx_in_unit *u,
 			 struct wdx_attr *a, uint64_t raw)
 {
-	bool loc = a->class == WDX_CLASS_LOCLIST;
+	bool loc = a->form_class == WDX_CLASS_LOCLIST;
 	uint64_t base = loc ? u->loclists_base : u->rnglists_base;
 
 	if (a->form != DW_FORM_loclistx && a->form != DW_FORM_rnglistx) {
@@ -406,7 +406,7 @@ static bool resolve(const struct wdx_input *in, const struct wdx_in_unit *u, str
 		    uint64_t raw)
 {
 	a->value = raw;
-	switch (a->class) {
+	switch (a->form_class) {
 	case WDX_CLASS_STRING:
 		return resolve_string(in, u, a, raw);
 	case WDX_CLASS_LOCLIST:
@@ -439,7 +439,7 @@ static const char *read_attr(const struct wdx_input *in, const struct wdx_in_uni
 			return "indirect form of an indirect form";
 		s = &direct;
 	}
-	*a = (struct wdx_attr){.name = s->name, .form = s->form, .class = s->class};
+	*a = (struct wdx_attr){.name = s->name, .form = s->form, .form_class = s->class};
 	switch (s->size) {
 	case S_BLOCK1:
 	case S_BLOCK2:
@@ -581,9 +581,9 @@ static struct wdx_error *read_unit_bases(struct wdx_input *in, struct wdx_in_uni
 		for (size_t j = 0; j < d.die.nattrs; j++)
 			take_base(u, &d.attrs[j]);
 	}
-	if ((a = wdx_die_attr(&d.die, DW_AT_low_pc)) && a->class == WDX_CLASS_ADDRESS)
+	if ((a = wdx_die_attr(&d.die, DW_AT_low_pc)) && a->form_class == WDX_CLASS_ADDRESS)
 		u->pub.low_pc = a->value;
-	if ((a = wdx_die_attr(&d.die, DW_AT_name)) && a->class == WDX_CLASS_STRING)
+	if ((a = wdx_die_attr(&d.die, DW_AT_name)) && a->form_class == WDX_CLASS_STRING)
 		u->pub.name = (const char *)a->data;
 	return NULL;
 }

@@ -19,7 +19,7 @@ static struct wdx_error *bad_die(const struct wdx_in_unit *u, uint64_t offset, c
 
 static bool is_ref(const struct wdx_attr *a)
 {
-	return a->class == WDX_CLASS_REF && a->name != DW_AT_sibling;
+	return a->form_class == WDX_CLASS_REF && a->name != DW_AT_sibling;
 }
 
 /* Only attributes are looked at: what expressions refer to is kept by ask(). */

@@ -386,7 +386,7 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 	put_tag(t, c->die->tag);
 	const struct wdx_attr *name = wdx_die_attr(c->die, DW_AT_name);
 
-	if (name && name->class == WDX_CLASS_STRING) {
+	if (name && name->form_class == WDX_CLASS_STRING) {
 		putc(' ', t->to);
 		put_string(t, (const char *)name->data);
 	}
@@ -476,7 +476,7 @@ static enum wdx_verdict pcs(const struct wdx_cursor *c, const struct wdx_range *
 
 static void put_value(const struct wdx_trace *t, const struct wdx_attr *a)
 {
-	switch (a->class) {
+	switch (a->form_class) {
 	case WDX_CLASS_STRING:
 		put_string(t, (const char *)a->data);
 		return;

@@ -34,7 +34,7 @@ static const struct wdx_attr *reference(const struct wdx_die *die, unsigned name
 {
 	const struct wdx_attr *a = wdx_die_attr(die, name);
 
-	return a && a->class == WDX_CLASS_REF ? a : NULL;
+	return a && a->form_class == WDX_CLASS_REF ? a : NULL;
 }
 
 /* Decodes the entry at that offset, if one begins there. */
@@ -101,8 +101,9 @@ static uint64_t size_at(const struct wdx_input *in, uint64_t offset, struct wdx_
 			return 0;
 		a = wdx_die_attr(&d->die, DW_AT_byte_size);
 		if (a)
-			return a->class == WDX_CLASS_CONSTANT && a->value < UINT32_MAX ? a->value
-										       : 0;
+			return a->form_class == WDX_CLASS_CONSTANT && a->value < UINT32_MAX
+				       ? a->value
+				       : 0;
 		if (is_pointer(d->die.tag))
 			return u->pub.address_size;
 		a = passes_on(d->die.tag) ? reference(&d->die, DW_AT_type) : NULL;
@@ -150,7 +151,7 @@ static uint64_t count_of(const struct wdx_die *die)
 
 	if (!n)
 		n = top;
-	return n && n->class == WDX_CLASS_CONSTANT && v < UINT32_MAX &&
+	return n && n->form_class == WDX_CLASS_CONSTANT && v < UINT32_MAX &&
 			       !wdx_die_attr(die, DW_AT_lower_bound)
 		       ? v
 		       : 0;

@@ -284,7 +284,7 @@ static uint32_t call_return(const struct wdx_xlat *x, const struct wdx_die *die)
 
 	if (!a)
 		a = wdx_die_attr(die, DW_AT_low_pc);
-	if (!a || a->class != WDX_CLASS_ADDRESS || !x->func)
+	if (!a || a->form_class != WDX_CLASS_ADDRESS || !x->func)
 		return 0;
 	uint32_t call = wdx_code_call_before(&x->code, a->value);
 
@@ -348,7 +348,7 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 
 	if (v != WDX_COPY)
 		return v;
-	if (a->class == WDX_CLASS_ADDRESS)
+	if (a->form_class == WDX_CLASS_ADDRESS)
 		return address_attr(x, a, e);
 	if (is_call_promise(a->name)) {
 		struct wdx_attr no = *a;

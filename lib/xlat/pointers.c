@@ -60,14 +60,15 @@ static uint64_t number(const struct wdx_die *die, unsigned at)
 {
 	const struct wdx_attr *a = wdx_die_attr(die, at);
 
-	return a && a->class == WDX_CLASS_CONSTANT && a->value < UINT32_MAX ? a->value : 0;
+	return a && a->form_class == WDX_CLASS_CONSTANT && a->value < UINT32_MAX ? a->value : 0;
 }
 
 static uint32_t target_of(const struct wdx_die *die)
 {
 	const struct wdx_attr *a = wdx_die_attr(die, DW_AT_type);
 
-	return a && a->class == WDX_CLASS_REF && a->value < UINT32_MAX ? (uint32_t)a->value : 0;
+	return a && a->form_class == WDX_CLASS_REF && a->value < UINT32_MAX ? (uint32_t)a->value
+									    : 0;
 }
 
 static bool is_c(const struct wdx_die *unit)
@@ -112,7 +113,7 @@ static void fill(struct wdx_type *t, const struct wdx_cursor *c)
 	t->size = (uint32_t)number(c->die, DW_AT_byte_size);
 	if (!t->size && wdx_type_is_pointer(t))
 		t->size = c->unit->address_size;
-	t->name = name && name->class == WDX_CLASS_STRING ? (const char *)name->data : NULL;
+	t->name = name && name->form_class == WDX_CLASS_STRING ? (const char *)name->data : NULL;
 	t->twin = WDX_NO_IDENT;
 	if (wdx_die_attr(c->die, DW_AT_declaration))
 		t->flags |= WDX_TYPE_DECLARED;

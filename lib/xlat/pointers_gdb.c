@@ -298,7 +298,7 @@ static void copied_attr(struct wdx_pointers *p, const struct wdx_cursor *c,
 {
 	const struct wdx_type self = {.tag = c->die->tag};
 
-	if (a->class != WDX_CLASS_REF)
+	if (a->form_class != WDX_CLASS_REF)
 		return;
 	if (a->name == DW_AT_type && c->depth == p->copied_depth && wdx_type_is_alias(&self)) {
 		refer_to_twin(p, c, a, e);
@@ -314,7 +314,7 @@ static bool has_to_be_followed(struct wdx_pointers *p, const struct wdx_attr *a)
 {
 	const struct wdx_type *end;
 
-	if (a->class != WDX_CLASS_REF)
+	if (a->form_class != WDX_CLASS_REF)
 		return true;
 	end = wdx_type_stripped(p, wdx_type_at(p, a->value));
 	return end && end->tag != DW_TAG_subroutine_type &&
@@ -333,7 +333,7 @@ static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 	}
 	if (a->name != DW_AT_type || !wdx_type_is_pointer(&self))
 		return WDX_COPY;
-	if (a->class == WDX_CLASS_REF && refer_to_twin(p, c, a, e))
+	if (a->form_class == WDX_CLASS_REF && refer_to_twin(p, c, a, e))
 		return WDX_DONE;
 	if (has_to_be_followed(p, a))
 		wdx_xlat_lose(x, WDX_LOSS_POINTER);

@@ -143,12 +143,12 @@ static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 	const struct wdx_pointers *p = &x->pointers;
 	struct wdx_type *target;
 
-	if (a->name == DW_AT_const_value && (a->class != WDX_CLASS_CONSTANT || a->value) &&
+	if (a->name == DW_AT_const_value && (a->form_class != WDX_CLASS_CONSTANT || a->value) &&
 	    wdx_pointers_native(x, c)) {
 		wdx_xlat_lose(x, WDX_LOSS_POINTER);
 		return WDX_DROP;
 	}
-	if (a->name != DW_AT_type || a->class != WDX_CLASS_REF ||
+	if (a->name != DW_AT_type || a->form_class != WDX_CLASS_REF ||
 	    !(p->copied || wdx_pointers_native(x, c)))
 		return WDX_COPY;
 	target = wdx_type_at(p, a->value);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # The library by the way a JIT would use it: the manual's example, built by what pkg-config says, makes
-# the same side-car as the command, shared and static.  C++ takes the headers that a JIT needs.
+# the same side-car as the command, shared and static.  Both languages take each header alone.
 . "$(dirname "$0")/../lib.sh"
 need_tool
 lib=$(cd "${BUILD:-build}" && pwd)
@@ -64,8 +64,11 @@ build()
 build shared $(pc --libs)
 # shellcheck disable=SC2046
 build static $(pc --libs --static | sed "s|-lwdx|$lib/libwdx.a|")
-for header in lib/wdx.h lib/wdx_error.h; do
-	ok "$(basename "$header") in C++" c++ -x c++ -std=c++11 -fsyntax-only -Wall -Wextra -Werror \
-		-Ilib "$header"
+for header in lib/wdx*.h; do
+	name=$(basename "$header")
+	ok "$name alone in C11" "${CC:-cc}" -x c -std=c11 -pedantic -fsyntax-only -Wall -Wextra \
+		-Werror -Ilib "$header"
+	ok "$name alone in C++17" "${CXX:-c++}" -x c++ -std=c++17 -pedantic -fsyntax-only -Wall \
+		-Wextra -Werror -Ilib "$header"
 done
 done_testing

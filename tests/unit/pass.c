@@ -581,7 +581,8 @@ static enum wdx_keep keep_but(const struct wdx_cursor *c, void *arg)
 	const struct wdx_attr *a = wdx_die_attr(c->die, DW_AT_name);
 
 	/* "a,b,": the names that are not kept */
-	for (const char *p = arg; a && a->class == WDX_CLASS_STRING && *p; p += strcspn(p, ",") + 1)
+	for (const char *p = arg; a && a->form_class == WDX_CLASS_STRING && *p;
+	     p += strcspn(p, ",") + 1)
 		if (strlen((const char *)a->data) == strcspn(p, ",") &&
 		    !strncmp(p, (const char *)a->data, strcspn(p, ",")))
 			return WDX_KEEP_NOT;
@@ -825,7 +826,7 @@ static enum wdx_verdict no_refs(const struct wdx_cursor *c, const struct wdx_att
 				struct wdx_emit *e, void *arg)
 {
 	(void)c, (void)e, (void)arg;
-	return a->class == WDX_CLASS_REF ? WDX_DROP : WDX_COPY;
+	return a->form_class == WDX_CLASS_REF ? WDX_DROP : WDX_COPY;
 }
 
 static enum wdx_verdict drop_regs(const struct wdx_cursor *c, const struct wdx_op *op,
