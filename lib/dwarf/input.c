@@ -757,6 +757,18 @@ static struct wdx_error *open_libdw(struct wdx_input *in)
 	return NULL;
 }
 
+/* Afterwards nothing asks it: the copy it reads is as large as the entries themselves. */
+static void close_libdw(struct wdx_input *in)
+{
+	if (in->dw)
+		dwarf_end(in->dw);
+	if (in->elf)
+		elf_end(in->elf);
+	in->dw = NULL;
+	in->elf = NULL;
+	wdx_buf_deinit(&in->image);
+}
+
 static struct wdx_error *index_init(struct wdx_input *in)
 {
 	size_t words = in->sec[WDX_SEC_INFO].size / 64 + 1;
@@ -787,6 +799,7 @@ struct wdx_error *wdx_input_open(struct wdx_input **out, const struct wdx_debug_
 		err = read_units(in, false);
 	if (!err && in->joined)
 		err = read_units(in, true);
+	close_libdw(in);
 	if (err)
 		wdx_input_close(in);
 	else
@@ -809,11 +822,6 @@ void wdx_input_close(struct wdx_input *in)
 	free(in->joined);
 	free(in->bits);
 	free(in->ranks);
-	if (in->dw)
-		dwarf_end(in->dw);
-	if (in->elf)
-		elf_end(in->elf);
-	wdx_buf_deinit(&in->image);
 	wdx_arena_deinit(&in->arena);
 	free(in);
 }
