@@ -196,7 +196,7 @@ struct wdx_emit; /* the builder of the output unit in work */
 typedef uint32_t wdx_ident;
 #define WDX_NO_IDENT UINT32_MAX
 
-/* An expression being made.  Opaque; from wdx_expr_begin(), valid until the unit ends. */
+/* An expression being made.  Opaque; from wdx_expr_begin(), valid until another entry begins. */
 struct wdx_expr;
 
 struct wdx_expr_loc {

@@ -201,6 +201,14 @@ static void unit_header(struct wdx_emit *e, unsigned type)
 		wdx_buf_u8(b, (uint8_t)e->address_size);
 }
 
+/* Those of the entry before: those of a whole unit would take more memory than the unit. */
+static void drop_exprs(struct wdx_emit *e)
+{
+	wdx_buf_reset(&e->xbytes);
+	e->xfixes.len = 0;
+	wdx_arena_reset(&e->xarena);
+}
+
 static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_size)
 {
 	e->version = version;
@@ -216,9 +224,7 @@ static void begin_unit(struct wdx_emit *e, unsigned version, unsigned address_si
 	e->unit_patches = (uint32_t)e->patches.len;
 	if (e->abbrev_slots)
 		memset(e->abbrev_slots, 0, e->nabbrev_slots * sizeof(*e->abbrev_slots));
-	wdx_buf_reset(&e->xbytes);
-	e->xfixes.len = 0;
-	wdx_arena_reset(&e->xarena);
+	drop_exprs(e);
 	if (e->out[WDX_OUT_INFO].len > UINT32_MAX / 2)
 		wdx_emit_fail(e, "the output's .debug_info exceeds 2 GiB");
 }
@@ -383,6 +389,8 @@ void wdx_emit_die(struct wdx_emit *e, uint16_t tag, wdx_ident id)
 		return;
 	}
 	*open = 0;
+	if (e->xbytes.len)
+		drop_exprs(e);
 	e->pending = true;
 	e->tag = tag;
 	e->id = id;

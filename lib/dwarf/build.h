@@ -108,7 +108,7 @@ struct wdx_emit {
 	struct wdx_buf vals;
 	WDX_VEC(struct wdx_patch) vpatches; /* at: in vals */
 
-	/* expressions of this unit */
+	/* expressions of the entry begun last */
 	struct wdx_buf xbytes;
 	WDX_VEC(struct wdx_patch) xfixes;
 	struct wdx_arena xarena;

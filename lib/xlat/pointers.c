@@ -408,7 +408,6 @@ void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wd
 		p->ops->prepare(x, e);
 	p->prepared = true;
 	p->function = 0;
-	p->call = NULL;
 	p->number = WDX_NO_IDENT;
 	p->procedure = unit_has_twins(p, c->unit) ? wdx_ident_new(e) : WDX_NO_IDENT;
 }

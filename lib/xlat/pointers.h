@@ -64,9 +64,8 @@ struct wdx_pointers {
 	unsigned copied_depth;
 	uint64_t discr; /* in the copy, of the discriminant: offset, and identity of its twin */
 	wdx_ident discr_twin;
-	/* of the unit in work: what turns an offset into an address, and the call of it */
+	/* of the unit in work: what turns an offset into an address */
 	wdx_ident procedure;
-	const struct wdx_expr *call;
 };
 
 /* What one debugger needs; members may be NULL. */

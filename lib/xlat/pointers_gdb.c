@@ -137,29 +137,27 @@ static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
 static void emit_procedure(struct wdx_xlat *x, struct wdx_emit *e)
 {
 	static const uint8_t test[] = {DW_OP_dup, DW_OP_lit1, DW_OP_minus};
-	struct wdx_expr *out = wdx_expr_begin(e);
+	struct wdx_expr *out;
 
+	wdx_emit_die(e, DW_TAG_dwarf_procedure, x->pointers.procedure);
+	out = wdx_expr_begin(e);
 	wdx_expr_raw(out, test, sizeof(test));
 	wdx_expr_const(out, x->env.address64 ? 40 : 32);
 	wdx_expr_op(out, DW_OP_shr);
 	wdx_expr_raw(out, (const uint8_t[]){DW_OP_bra, 10, 0}, 3);
 	wdx_expr_addr(out, x->env.memory_addr);
 	wdx_expr_op(out, DW_OP_plus);
-	wdx_emit_die(e, DW_TAG_dwarf_procedure, x->pointers.procedure);
 	wdx_emit_expr(e, DW_AT_location, out);
 	wdx_emit_die_end(e);
 }
 
 static void emit_data_location(struct wdx_pointers *p, struct wdx_emit *e)
 {
-	if (!p->call) {
-		struct wdx_expr *out = wdx_expr_begin(e);
+	struct wdx_expr *out = wdx_expr_begin(e);
 
-		wdx_expr_op(out, DW_OP_push_object_address);
-		wdx_expr_call(out, p->procedure);
-		p->call = out;
-	}
-	wdx_emit_expr(e, DW_AT_data_location, p->call);
+	wdx_expr_op(out, DW_OP_push_object_address);
+	wdx_expr_call(out, p->procedure);
+	wdx_emit_expr(e, DW_AT_data_location, out);
 }
 
 /* ---- twins ------------------------------------------------------------------------------------
