@@ -10,16 +10,6 @@ static const char ends_early[] = "unexpected end of data";
 static const char leb_long[] = "LEB128 number is too long";
 static const char leb_large[] = "LEB128 number is too large";
 
-void wdx_reader_init(struct wdx_reader *r, const void *data, size_t size, uint64_t origin, bool big)
-{
-	static const uint8_t none[1];
-
-	/* Arithmetic on NULL is undefined even where nothing is read. */
-	*r = (struct wdx_reader){.start = data ? data : none, .origin = origin, .big = big};
-	r->pos = r->start;
-	r->end = r->start + (data ? size : 0);
-}
-
 static void fail_at(struct wdx_reader *r, const uint8_t *at, const char *why)
 {
 	if (!r->failed) {

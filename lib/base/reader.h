@@ -27,8 +27,19 @@ struct wdx_reader {
 	bool big;	    /* byte order */
 };
 
-void wdx_reader_init(struct wdx_reader *r, const void *data, size_t size, uint64_t origin,
-		     bool big);
+static inline void wdx_reader_init(struct wdx_reader *r, const void *data, size_t size,
+				   uint64_t origin, bool big)
+{
+	static const uint8_t none[1];
+
+	/* Arithmetic on NULL is undefined even where nothing is read. */
+	r->start = r->pos = data ? (const uint8_t *)data : none;
+	r->end = r->start + (data ? size : 0);
+	r->origin = origin;
+	r->failed = NULL;
+	r->failed_at = 0;
+	r->big = big;
+}
 
 /* A reader over the next n bytes, which are skipped here; fails here when there are fewer. */
 struct wdx_reader wdx_read_sub(struct wdx_reader *r, uint64_t n);

@@ -371,24 +371,6 @@ static bool resolve_list(const struct wdx_input *in, const struct wdx_in_unit *u
 /* ---- entries ----------------------------------------------------------------------------------
  */
 
-static uint64_t read_size_kind(struct wdx_reader *r, const struct wdx_unit *u, int kind)
-{
-	switch (kind) {
-	case S_ADDR:
-		return wdx_read_uint(r, u->address_size);
-	case S_OFFSET:
-		return wdx_read_uint(r, u->offset_size);
-	case S_REF_ADDR:
-		return wdx_read_uint(r, u->version < 3 ? u->address_size : u->offset_size);
-	case S_ULEB:
-		return wdx_read_uleb(r, 64);
-	case S_SLEB:
-		return (uint64_t)wdx_read_sleb(r, 64);
-	default:
-		return wdx_read_uint(r, (unsigned)kind);
-	}
-}
-
 static void read_block(struct wdx_reader *r, struct wdx_attr *a, int kind)
 {
 	uint64_t n = kind == S_BLOCK1	? wdx_read_u8(r)
@@ -424,23 +406,64 @@ static bool resolve(const struct wdx_input *in, const struct wdx_in_unit *u, str
 	}
 }
 
-/* An attribute whose value leads nowhere becomes one of unknown class: only it is lost. */
+/* The form stands before the value (DWARF 5 §7.5.3).  false: it is none that may. */
+static bool read_form(struct wdx_reader *r, const struct wdx_unit *u, const struct wdx_spec *s,
+		      struct wdx_spec *direct)
+{
+	unsigned form = (unsigned)wdx_read_uleb(r, 16);
+
+	*direct = (struct wdx_spec){s->name, (uint16_t)form, form_of(form).size,
+				    (uint8_t)class_of(s->name, form, u->version), 0};
+	return direct->size != S_INDIRECT && direct->size != S_IMPLICIT;
+}
+
+/* An attribute whose value leads nowhere becomes one of unknown class: only it is lost.  This runs
+ * for every attribute, some often; so it is one switch, the usual cases in line. */
 static const char *read_attr(const struct wdx_input *in, const struct wdx_in_unit *u,
 			     struct wdx_reader *r, const struct wdx_spec *s, struct wdx_attr *a)
 {
 	struct wdx_spec direct;
+	uint64_t raw;
 
 	if (s->size == S_INDIRECT) {
-		unsigned form = (unsigned)wdx_read_uleb(r, 16);
-
-		direct = (struct wdx_spec){s->name, (uint16_t)form, form_of(form).size,
-					   (uint8_t)class_of(s->name, form, u->pub.version), 0};
-		if (direct.size == S_INDIRECT || direct.size == S_IMPLICIT)
+		if (!read_form(r, &u->pub, s, &direct))
 			return "indirect form of an indirect form";
 		s = &direct;
 	}
 	*a = (struct wdx_attr){.name = s->name, .form = s->form, .form_class = s->class};
 	switch (s->size) {
+	case 0:
+		a->value = 1;
+		return NULL;
+	case 1:
+		raw = wdx_read_u8(r);
+		break;
+	case 2:
+		raw = wdx_read_u16(r);
+		break;
+	case 4:
+		raw = wdx_read_u32(r);
+		break;
+	case 3:
+	case 8:
+		raw = wdx_read_uint(r, (unsigned)s->size);
+		break;
+	case S_ADDR:
+		raw = wdx_read_uint(r, u->pub.address_size);
+		break;
+	case S_OFFSET:
+		raw = wdx_read_uint(r, u->pub.offset_size);
+		break;
+	case S_REF_ADDR:
+		raw = wdx_read_uint(r,
+				    u->pub.version < 3 ? u->pub.address_size : u->pub.offset_size);
+		break;
+	case S_ULEB:
+		raw = wdx_read_uleb(r, 64);
+		break;
+	case S_SLEB:
+		raw = (uint64_t)wdx_read_sleb(r, 64);
+		break;
 	case S_BLOCK1:
 	case S_BLOCK2:
 	case S_BLOCK4:
@@ -454,21 +477,12 @@ static const char *read_attr(const struct wdx_input *in, const struct wdx_in_uni
 	case S_IMPLICIT:
 		a->value = (uint64_t)s->implicit;
 		return NULL;
-	case 0:
-		a->value = 1;
-		return NULL;
-	case S_UNKNOWN:
+	default:
 		return "unknown form";
-	default: {
-		uint64_t raw = s->size == 1   ? wdx_read_u8(r)
-			       : s->size == 4 ? wdx_read_u32(r)
-					      : read_size_kind(r, &u->pub, s->size);
-
-		if (!r->failed && !resolve(in, u, a, raw))
-			*a = (struct wdx_attr){.name = s->name, .form = s->form};
-		return r->failed;
 	}
-	}
+	if (!r->failed && !resolve(in, u, a, raw))
+		*a = (struct wdx_attr){.name = s->name, .form = s->form};
+	return r->failed;
 }
 
 const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit *u, uint64_t offset,
@@ -494,13 +508,14 @@ const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit 
 			return "no such abbreviation";
 		d->die.tag = a->tag;
 		d->die.has_children = a->children;
+		const struct wdx_spec *specs = u->abbrevs->specs.data + a->first;
+
 		for (uint32_t i = 0; i < a->n; i++) {
-			why = read_attr(in, u, &r, &u->abbrevs->specs.data[a->first + i],
-					&d->attrs[i]);
+			why = read_attr(in, u, &r, &specs[i], &d->attrs[i]);
 			if (why)
 				return why;
-			d->die.nattrs++;
 		}
+		d->die.nattrs = a->n;
 	}
 	d->next = offset + wdx_reader_at(&r);
 	return r.failed;
