@@ -26,31 +26,27 @@ static bool is_noted(unsigned tag)
 	case DW_TAG_ptr_to_member_type:
 	case DW_TAG_subroutine_type:
 		return true;
-	default: {
-		struct wdx_type t = {.tag = (uint16_t)tag};
-
-		return wdx_type_is_alias(&t) || wdx_type_is_pointer(&t) || wdx_type_is_record(&t);
-	}
+	default:
+		return wdx_tag_is_alias(tag) || wdx_tag_is_pointer(tag) || wdx_tag_is_record(tag);
 	}
 }
 
-bool wdx_type_is_alias(const struct wdx_type *t)
+bool wdx_tag_is_alias(unsigned tag)
 {
-	return t->tag == DW_TAG_typedef || t->tag == DW_TAG_const_type ||
-	       t->tag == DW_TAG_volatile_type || t->tag == DW_TAG_restrict_type ||
-	       t->tag == DW_TAG_atomic_type;
+	return tag == DW_TAG_typedef || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type ||
+	       tag == DW_TAG_restrict_type || tag == DW_TAG_atomic_type;
 }
 
-bool wdx_type_is_pointer(const struct wdx_type *t)
+bool wdx_tag_is_pointer(unsigned tag)
 {
-	return t->tag == DW_TAG_pointer_type || t->tag == DW_TAG_reference_type ||
-	       t->tag == DW_TAG_rvalue_reference_type;
+	return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
+	       tag == DW_TAG_rvalue_reference_type;
 }
 
-bool wdx_type_is_record(const struct wdx_type *t)
+bool wdx_tag_is_record(unsigned tag)
 {
-	return t->tag == DW_TAG_structure_type || t->tag == DW_TAG_class_type ||
-	       t->tag == DW_TAG_union_type || t->tag == DW_TAG_interface_type;
+	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
+	       tag == DW_TAG_union_type || tag == DW_TAG_interface_type;
 }
 
 /* ---- the first pass ---------------------------------------------------------------------------
@@ -111,7 +107,7 @@ static void fill(struct wdx_type *t, const struct wdx_cursor *c)
 	t->tag = c->die->tag;
 	t->target = target_of(c->die);
 	t->size = (uint32_t)number(c->die, DW_AT_byte_size);
-	if (!t->size && wdx_type_is_pointer(t))
+	if (!t->size && wdx_tag_is_pointer(t->tag))
 		t->size = c->unit->address_size;
 	t->name = name && name->form_class == WDX_CLASS_STRING ? (const char *)name->data : NULL;
 	t->twin = WDX_NO_IDENT;
@@ -200,7 +196,8 @@ bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 		return false;
 	*t = (struct wdx_type){.parent = parent, .flags = p->c ? WDX_TYPE_C : 0};
 	fill(t, c);
-	if (p->rust && wdx_type_is_alias(t) && !note_part(p, (uint32_t)p->types.len - 1, t->target))
+	if (p->rust && wdx_tag_is_alias(t->tag) &&
+	    !note_part(p, (uint32_t)p->types.len - 1, t->target))
 		return false;
 	return enter(p, c->depth, (uint32_t)p->types.len);
 }
@@ -234,7 +231,7 @@ struct wdx_type *wdx_type_at(const struct wdx_pointers *p, uint64_t offset)
 
 struct wdx_type *wdx_type_stripped(const struct wdx_pointers *p, struct wdx_type *t)
 {
-	for (int step = 0; t && wdx_type_is_alias(t); step++)
+	for (int step = 0; t && wdx_tag_is_alias(t->tag); step++)
 		t = step < MAX_CHAIN ? wdx_type_at(p, t->target) : NULL;
 	return t;
 }
@@ -359,7 +356,7 @@ static bool add_qualified(const struct wdx_pointers *p, const struct wdx_type *t
 {
 	const struct wdx_type *target = wdx_type_at(p, t->target);
 
-	if (target && wdx_type_is_pointer(target))
+	if (target && wdx_tag_is_pointer(target->tag))
 		return add_target(p, t, b, depth) && add(b, " ") && add(b, qualifier(t->tag));
 	return add(b, qualifier(t->tag)) && add(b, " ") && add_target(p, t, b, depth);
 }
@@ -368,7 +365,7 @@ static bool add_name(const struct wdx_pointers *p, struct wdx_type *t, struct wd
 {
 	if (t->name)
 		return add_own_name(p, t, b);
-	if (wdx_type_is_pointer(t)) {
+	if (wdx_tag_is_pointer(t->tag)) {
 		const char *stars = t->tag == DW_TAG_pointer_type     ? "*"
 				    : t->tag == DW_TAG_reference_type ? "&"
 								      : "&&";
@@ -376,7 +373,8 @@ static bool add_name(const struct wdx_pointers *p, struct wdx_type *t, struct wd
 		return add_target(p, t, b, depth) && (b->data[b->len - 1] == '*' || add(b, " ")) &&
 		       add(b, stars);
 	}
-	return wdx_type_is_alias(t) && t->tag != DW_TAG_typedef && add_qualified(p, t, b, depth);
+	return wdx_tag_is_alias(t->tag) && t->tag != DW_TAG_typedef &&
+	       add_qualified(p, t, b, depth);
 }
 
 bool wdx_type_name(const struct wdx_pointers *p, struct wdx_type *t, struct wdx_buf *b)
@@ -446,9 +444,7 @@ enum wdx_verdict wdx_pointers_attr(struct wdx_xlat *x, const struct wdx_cursor *
  * target's now, while a pointer in linear memory stays as wide as it was. */
 void wdx_pointers_attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
-	const struct wdx_type t = {.tag = c->die->tag};
-
-	if (wdx_type_is_pointer(&t) && !wdx_die_attr(c->die, DW_AT_byte_size) &&
+	if (wdx_tag_is_pointer(c->die->tag) && !wdx_die_attr(c->die, DW_AT_byte_size) &&
 	    c->unit->address_size != wdx_target_address_size(x->target))
 		wdx_emit_uint(e, DW_AT_byte_size, c->unit->address_size);
 	if (x->pointers.ops)

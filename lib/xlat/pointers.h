@@ -108,9 +108,9 @@ static inline bool wdx_pointers_fill(const struct wdx_pointers *p)
 struct wdx_type *wdx_type_at(const struct wdx_pointers *p, uint64_t offset); /* or NULL */
 /* What is behind typedefs and qualifiers; NULL: void, or no type that is known. */
 struct wdx_type *wdx_type_stripped(const struct wdx_pointers *p, struct wdx_type *t);
-bool wdx_type_is_alias(const struct wdx_type *t);   /* typedefs, qualifiers */
-bool wdx_type_is_pointer(const struct wdx_type *t); /* references too */
-bool wdx_type_is_record(const struct wdx_type *t);
+bool wdx_tag_is_alias(unsigned tag);   /* typedefs, qualifiers */
+bool wdx_tag_is_pointer(unsigned tag); /* references too */
+bool wdx_tag_is_record(unsigned tag);
 /* After the first pass: WDX_TYPE_VARIANT of what has such a part.  false: memory is out. */
 bool wdx_types_spread_variants(struct wdx_pointers *p);
 /* Bytes of a value; 0: not known, as of arrays. */

@@ -30,7 +30,7 @@
 static bool is_copied(const struct wdx_type *t)
 {
 	return !(t->flags & WDX_TYPE_VARIANT) &&
-	       (wdx_type_is_record(t) || t->tag == DW_TAG_array_type);
+	       (wdx_tag_is_record(t->tag) || t->tag == DW_TAG_array_type);
 }
 
 /* gdb looks for the discriminant of a variant, also one in a member, where the struct would be
@@ -38,13 +38,13 @@ static bool is_copied(const struct wdx_type *t)
  * it prints an array of them, so there is no bound. */
 static bool is_variant(const struct wdx_type *t)
 {
-	return t->flags & WDX_TYPE_VARIANT && wdx_type_is_record(t);
+	return t->flags & WDX_TYPE_VARIANT && wdx_tag_is_record(t->tag);
 }
 
 static bool is_scalar(const struct wdx_type *t)
 {
 	return t->tag == DW_TAG_base_type || t->tag == DW_TAG_enumeration_type ||
-	       t->tag == DW_TAG_ptr_to_member_type || wdx_type_is_pointer(t);
+	       t->tag == DW_TAG_ptr_to_member_type || wdx_tag_is_pointer(t->tag);
 }
 
 static void give_twin(struct wdx_type *t, struct wdx_emit *e)
@@ -79,7 +79,7 @@ static int by_name(const void *a, const void *b)
 
 static bool is_incomplete(const struct wdx_type *t)
 {
-	return wdx_type_is_record(t) && t->flags & WDX_TYPE_DECLARED &&
+	return wdx_tag_is_record(t->tag) && t->flags & WDX_TYPE_DECLARED &&
 	       t->flags & WDX_TYPE_REACHED && t->name;
 }
 
@@ -98,7 +98,7 @@ static bool mark_defined_elsewhere(struct wdx_pointers *p, struct wdx_emit *e)
 			names[n++] = t->name;
 	qsort(names, n, sizeof(*names), by_name);
 	wdx_vec_each (t, &p->types)
-		if (n && wdx_type_is_record(t) && t->name &&
+		if (n && wdx_tag_is_record(t->tag) && t->name &&
 		    !(t->flags & (WDX_TYPE_DECLARED | WDX_TYPE_SIGNATURE | WDX_TYPE_VARIANT)) &&
 		    bsearch(&t->name, names, n, sizeof(*names), by_name))
 			give_twin(t, e);
@@ -121,7 +121,7 @@ static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
 	if (!wdx_types_spread_variants(p))
 		wdx_emit_fail(e, "out of memory");
 	wdx_vec_each (t, &p->types) {
-		target = wdx_type_is_pointer(t) ? wdx_type_at(p, t->target) : NULL;
+		target = wdx_tag_is_pointer(t->tag) ? wdx_type_at(p, t->target) : NULL;
 		if (target)
 			mark(p, target, e);
 	}
@@ -294,11 +294,10 @@ static bool refer_to_twin(const struct wdx_pointers *p, const struct wdx_cursor 
 static void copied_attr(struct wdx_pointers *p, const struct wdx_cursor *c,
 			const struct wdx_attr *a, struct wdx_emit *e)
 {
-	const struct wdx_type self = {.tag = c->die->tag};
 
 	if (a->form_class != WDX_CLASS_REF)
 		return;
-	if (a->name == DW_AT_type && c->depth == p->copied_depth && wdx_type_is_alias(&self)) {
+	if (a->name == DW_AT_type && c->depth == p->copied_depth && wdx_tag_is_alias(c->die->tag)) {
 		refer_to_twin(p, c, a, e);
 	} else if (a->name == DW_AT_discr && wdx_ident_of(c, a->value) != WDX_NO_IDENT) {
 		p->discr = a->value;
@@ -322,14 +321,13 @@ static bool has_to_be_followed(struct wdx_pointers *p, const struct wdx_attr *a)
 static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 			     const struct wdx_attr *a, struct wdx_emit *e)
 {
-	const struct wdx_type self = {.tag = c->die->tag};
 	struct wdx_pointers *p = &x->pointers;
 
 	if (p->copied) {
 		copied_attr(p, c, a, e);
 		return WDX_DROP;
 	}
-	if (a->name != DW_AT_type || !wdx_type_is_pointer(&self))
+	if (a->name != DW_AT_type || !wdx_tag_is_pointer(c->die->tag))
 		return WDX_COPY;
 	if (a->form_class == WDX_CLASS_REF && refer_to_twin(p, c, a, e))
 		return WDX_DONE;
@@ -343,7 +341,7 @@ static void copied_end(struct wdx_pointers *p, const struct wdx_cursor *c, struc
 	wdx_emit_ref_short(e, DW_AT_abstract_origin, wdx_ident_of(c, c->die->offset));
 	if (c->die->offset == p->discr)
 		wdx_emit_ident(e, p->discr_twin);
-	if (c->depth == p->copied_depth && !wdx_type_is_alias(p->copied))
+	if (c->depth == p->copied_depth && !wdx_tag_is_alias(p->copied->tag))
 		emit_data_location(p, e);
 }
 

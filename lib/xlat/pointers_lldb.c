@@ -22,7 +22,7 @@ static void mark(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
 {
 	struct wdx_type *end = wdx_type_stripped(p, t);
 
-	if (!end || !wdx_type_is_pointer(end))
+	if (!end || !wdx_tag_is_pointer(end->tag))
 		return;
 	for (;; t = wdx_type_at(p, t->target)) {
 		if (t->twin == WDX_NO_IDENT)
@@ -123,7 +123,7 @@ static enum wdx_verdict die(struct wdx_xlat *x, const struct wdx_cursor *c, stru
 
 	if (p->copied || !t)
 		return WDX_COPY;
-	if (wdx_type_is_pointer(t)) {
+	if (wdx_tag_is_pointer(t->tag)) {
 		if (t->twin != WDX_NO_IDENT)
 			emit_native(x, c, t, e);
 		emit_wrapper(x, c, t, e);
