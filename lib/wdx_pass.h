@@ -339,7 +339,8 @@ struct wdx_visitor {
 	enum wdx_verdict (*unit)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
 	enum wdx_verdict (*die)(const struct wdx_cursor *c, bool bare, struct wdx_emit *e,
 				void *arg);
-	/* behind the copied attributes of an entry, and behind its children */
+	/* behind the copied attributes of an entry, and behind its children (then the attributes of
+	 * one that has children are gone) */
 	void (*attrs_end)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
 	void (*die_end)(const struct wdx_cursor *c, struct wdx_emit *e, void *arg);
 	/* low_pc, high_pc and ranges of an entry, at once; DONE: emitted */

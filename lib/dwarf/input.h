@@ -68,7 +68,8 @@ struct wdx_in_unit {
 
 struct wdx_in_die {
 	uint32_t offset, parent; /* parent: index of the entry, UINT32_MAX at the top */
-	uint8_t keep;		 /* enum wdx_kept */
+	uint16_t tag;
+	uint8_t keep; /* enum wdx_kept */
 };
 
 enum wdx_kept { WDX_KEPT_NOT, WDX_KEPT_BARE, WDX_KEPT };

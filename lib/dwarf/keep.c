@@ -100,7 +100,7 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 
 		if (!d || (kept != WDX_KEPT_NOT && p->v->keep && !note_refs(p, &p->decoded.die)))
 			return &wdx_nomem;
-		*d = (struct wdx_in_die){(uint32_t)at, parent, (uint8_t)kept};
+		*d = (struct wdx_in_die){(uint32_t)at, parent, p->decoded.die.tag, (uint8_t)kept};
 		in->bits[at / 64] |= 1ULL << (at % 64);
 		if (p->decoded.die.has_children) {
 			parent = (uint32_t)in->dies.len - 1;

@@ -38,7 +38,6 @@ bool wdx_resolve_addrx(const struct wdx_cursor *c, uint64_t index, uint64_t *out
 /* ---- entries ----------------------------------------------------------------------------------
  */
 
-/* Decodes entry i again when the cursor stands elsewhere; its parents were decoded long before. */
 static bool decode_at(struct wdx_pass *p, uint32_t i)
 {
 	const char *why = wdx_decode_die(p->in, p->unit, p->in->dies.data[i].offset, &p->decoded);
@@ -49,15 +48,26 @@ static bool decode_at(struct wdx_pass *p, uint32_t i)
 	return !why;
 }
 
+/* Behind the last child of entry i, which was decoded long before: what is known of it still. */
+static void return_to(struct wdx_pass *p, uint32_t i)
+{
+	const struct wdx_in_die *d = &p->in->dies.data[i];
+
+	if (p->decoded.die.offset != d->offset)
+		p->decoded.die =
+			(struct wdx_die){.offset = d->offset, .tag = d->tag, .has_children = true};
+	p->cursor.die = &p->decoded.die;
+}
+
 static void close_die(struct wdx_pass *p)
 {
 	uint32_t i = p->open.data[--p->open.len];
 
 	p->cursor.depth = (unsigned)p->open.len;
-	/* behind the last of its children another one has been decoded */
-	if (p->v->die_end &&
-	    (p->decoded.die.offset == p->in->dies.data[i].offset || decode_at(p, i)))
+	if (p->v->die_end) {
+		return_to(p, i);
 		p->v->die_end(&p->cursor, &p->emit, p->config->arg);
+	}
 	wdx_emit_die_end(&p->emit);
 }
 
@@ -298,9 +308,11 @@ static bool note_frames(struct wdx_emit *e)
 	return true;
 }
 
+/* Sorted by section, those of one in the order in which they were written. */
 static struct wdx_error *take_addresses(struct wdx_emit *e, const uint32_t *numbers,
 					struct wdx_pass_output *out)
 {
+	size_t at[WDX_OUT_COUNT + 1] = {0}; /* where the next one of each section goes */
 	const struct wdx_patch *p;
 
 	if (!note_frames(e))
@@ -308,11 +320,16 @@ static struct wdx_error *take_addresses(struct wdx_emit *e, const uint32_t *numb
 	out->addresses = calloc(e->patches.len + 1, sizeof(*out->addresses));
 	if (!out->addresses)
 		return &wdx_nomem;
+	wdx_vec_each (p, &e->patches)
+		if (p->kind == WDX_PATCH_NONE)
+			at[p->out + 1]++;
 	for (unsigned i = 0; i < WDX_OUT_COUNT; i++)
-		wdx_vec_each (p, &e->patches)
-			if (p->out == i && p->kind == WDX_PATCH_NONE)
-				out->addresses[out->naddresses++] =
-					(struct wdx_address_site){numbers[i], p->at};
+		at[i + 1] += at[i];
+	out->naddresses = at[WDX_OUT_COUNT];
+	wdx_vec_each (p, &e->patches)
+		if (p->kind == WDX_PATCH_NONE)
+			out->addresses[at[p->out]++] =
+				(struct wdx_address_site){numbers[p->out], p->at};
 	return NULL;
 }
 
