@@ -70,15 +70,13 @@ static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code
 	const uint32_t *page =
 		&c->pages[f->first_page +
 			  (at < size ? at : size + WDX_CODE_PAGE - 1) / WDX_CODE_PAGE];
-	uint32_t lo = page[0], hi = at < size ? page[1] : lo;
+	uint32_t lo = page[0], n = at < size ? page[1] - lo : 0;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
+	/* without branches, which nothing could foretell */
+	for (; n; n /= 2) {
+		uint32_t half = n - n / 2;
 
-		if (c->intervals.data[c->by_wasm[mid]].wasm < wasm)
-			lo = mid + 1;
-		else
-			hi = mid;
+		lo += c->intervals.data[c->by_wasm[lo + half - 1]].wasm < wasm ? half : 0;
 	}
 	return lo;
 }
@@ -722,35 +720,52 @@ static bool add_effect(struct marking *m, uint32_t wasm, uint32_t block)
 	return slot;
 }
 
+/* How far the way through a body has come. */
+struct scan {
+	uint32_t at;	/* in by_wasm */
+	uint32_t block; /* so many have ended */
+};
+
+/* Bytes [i, end) of the body.  Which of them begin an instruction nothing could foretell, so it is
+ * not asked: the others have no intervals and no kind.  false: memory is out. */
+static bool scan_page(struct marking *m, struct scan *s, uint32_t i, uint32_t end)
+{
+	uint32_t start = m->f->wasm->start.v, *counts = m->counts, *numbers = m->numbers;
+	const uint8_t *kinds = m->c->module->kinds + start;
+
+	for (; i < end; i++) {
+		uint32_t n = counts[i];
+
+		counts[i] = s->at;
+		numbers[i] = s->block;
+		s->at += n;
+		if (!(kinds[i] & (WDX_INSN_EFFECT | WDX_INSN_CONTROL)))
+			continue;
+		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i, s->block))
+			return false;
+		s->block += wdx_code_ends_block(m->c, start + i);
+	}
+	return true;
+}
+
 /* Goes through the body: turns counts into places, numbers blocks, notes effects.  false: memory is
  * out. */
 static bool scan_body(struct marking *m)
 {
-	struct wdx_codeindex *c = m->c;
-	uint32_t start = m->f->wasm->start.v, size = m->f->wasm->end.v - start, at = m->f->first;
-	uint32_t *page = &c->pages[m->f->first_page], block = 0;
-	const uint8_t *kinds = c->module->kinds + start;
+	uint32_t size = m->f->wasm->end.v - m->f->wasm->start.v;
+	uint32_t *page = &m->c->pages[m->f->first_page];
+	struct scan s = {.at = m->f->first};
 
 	m->effects.len = 0;
-	for (uint32_t i = 0; i < size; i++) {
-		uint32_t n = m->counts[i];
+	for (uint32_t i = 0; i < size; i += WDX_CODE_PAGE) {
+		uint32_t left = size - i;
 
-		if (i % WDX_CODE_PAGE == 0)
-			*page++ = at;
-		if (!(kinds[i] | n)) /* inside of an instruction */
-			continue;
-		m->counts[i] = at;
-		m->numbers[i] = block;
-		at += n;
-		if (!(kinds[i] & (WDX_INSN_EFFECT | WDX_INSN_CONTROL)))
-			continue;
-		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i, block))
+		*page++ = s.at;
+		if (!scan_page(m, &s, i, i + (left < WDX_CODE_PAGE ? left : WDX_CODE_PAGE)))
 			return false;
-		block += wdx_code_ends_block(c, start + i);
 	}
-	*page = at;
-	m->counts[size] = at;
-	m->nblocks = block + 1;
+	*page = m->counts[size] = s.at;
+	m->nblocks = s.block + 1;
 	return true;
 }
 
@@ -952,7 +967,9 @@ static uint64_t clamp(uint64_t wasm)
 bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi)
 {
-	return lower_bound(c, f, clamp(lo)) < lower_bound(c, f, clamp(hi));
+	uint32_t i = lower_bound(c, f, clamp(lo));
+
+	return i < f->first + f->n && c->intervals.data[c->by_wasm[i]].wasm < clamp(hi);
 }
 
 /* Whether execution at `from` comes to `to` whatever the instructions between them do. */
@@ -1069,6 +1086,17 @@ static bool starts_in(const struct wdx_codeindex *c, const struct wdx_code_run *
 /* How few intervals are looked up one by one, rather than by going through the runs. */
 enum { FEW = 12 };
 
+/* The first interval from by_wasm[first] on that is at or behind that position: mostly near. */
+static uint32_t upper_end(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			  uint32_t first, uint64_t wasm)
+{
+	uint32_t left = f->first + f->n - first, n = left < FEW ? left : FEW, k = 0;
+
+	while (k < n && c->intervals.data[c->by_wasm[first + k]].wasm < wasm)
+		k++;
+	return k < FEW ? first + k : lower_bound(c, f, wasm);
+}
+
 /* Numbers of the intervals by_wasm[a..b), in native order. */
 static void in_native_order(const struct wdx_codeindex *c, uint32_t a, uint32_t b, uint32_t *out)
 {
@@ -1154,7 +1182,8 @@ bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 	const struct wdx_interval *iv = c->intervals.data;
 	bool before = false; /* what stands before this run belongs to the range */
 	size_t mark = out->len;
-	uint32_t first = lower_bound(c, f, clamp(lo)), n = lower_bound(c, f, clamp(hi)) - first;
+	uint32_t first = lower_bound(c, f, clamp(lo)),
+		 n = upper_end(c, f, first, clamp(hi)) - first;
 
 	if (n <= FEW)
 		return map_few(c, f, first, first + n, avoid, out);
