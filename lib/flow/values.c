@@ -36,7 +36,7 @@ struct label {
 };
 
 struct loop_phi {
-	uint32_t local, value;
+	uint32_t local, value, before; /* before: what the local holds where the loop is entered */
 };
 
 struct change {
@@ -49,11 +49,6 @@ struct set {
 	uint32_t pos, local;
 };
 
-struct loop_input { /* sorted into the phis at the end */
-	uint32_t value;
-	struct wdx_value_input in;
-};
-
 struct wdx_values_work {
 	const struct wdx_wasm *m;
 	const struct wdx_wasm_func *f;
@@ -64,7 +59,6 @@ struct wdx_values_work {
 	WDX_VEC(struct label) labels;
 	WDX_VEC(struct arrival) arrivals; /* of open labels, in the order of the labels */
 	WDX_VEC(struct loop_phi) phis;
-	WDX_VEC(struct loop_input) loop_inputs;
 	WDX_VEC(struct change) changes;
 	WDX_VEC(struct set) sets;
 	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
@@ -187,16 +181,6 @@ static bool sets_in(const struct wdx_values_work *w, uint32_t from, uint32_t *fi
 	return lo < w->sets.len;
 }
 
-static void loop_input(struct wdx_values_work *w, uint32_t phi, uint32_t from, uint32_t value)
-{
-	struct loop_input *in = wdx_vec_push(&w->loop_inputs);
-
-	if (in)
-		*in = (struct loop_input){phi, {from, value}};
-	else
-		w->nomem = true;
-}
-
 static bool is_phi_of(const struct wdx_values_work *w, uint32_t value, uint32_t pos, uint32_t local)
 {
 	const struct wdx_value *v = &w->v->values.data[value];
@@ -225,8 +209,7 @@ static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
 			w->nomem = true;
 			return;
 		}
-		*slot = (struct loop_phi){local, phi};
-		loop_input(w, phi, l->pos, before);
+		*slot = (struct loop_phi){local, phi, before};
 		set_local(w, local, phi, next);
 	}
 }
@@ -304,15 +287,9 @@ static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 	}
 	i = w->labels.len - 1 - depth;
 	l = &w->labels.data[i];
-	if (l->opcode == WDX_WASM_LOOP) {
-		size_t end = i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len;
-
-		for (size_t k = l->first_phi; k < end; k++)
-			loop_input(w, w->phis.data[k].value, from,
-				   w->locals[w->phis.data[k].local]);
-		spend(w, end - l->first_phi);
-		return;
-	}
+	if (l->opcode == WDX_WASM_LOOP) /* each of its merges has one more input */
+		spend(w, (i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len) -
+				 l->first_phi);
 	if (!i) { /* the function's own: nothing comes behind it */
 		leave(w);
 		return;
@@ -391,6 +368,33 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 	}
 }
 
+/* The inputs of the loop's merges: all are known now. */
+static void file_inputs(struct wdx_values_work *w, const struct label *l)
+{
+	const struct arrival *a = w->arrivals.data + l->arrivals;
+	size_t n = w->arrivals.len - l->arrivals;
+
+	for (size_t k = l->first_phi; k < w->phis.len && !w->nomem && !w->unknown; k++) {
+		const struct loop_phi *p = &w->phis.data[k];
+		struct wdx_value *phi = &w->v->values.data[p->value];
+		uint32_t change = w->last[p->local];
+		struct wdx_value_input *in;
+
+		if (!wdx_vec_reserve(&w->v->inputs, n + 1)) {
+			w->nomem = true;
+			return;
+		}
+		phi->first = (uint32_t)w->v->inputs.len;
+		phi->n = (uint32_t)n + 1;
+		in = w->v->inputs.data + phi->first;
+		in[0] = (struct wdx_value_input){l->pos, p->before};
+		for (size_t i = n; i--;)
+			in[i + 1] = (struct wdx_value_input){a[i].from,
+							     value_then(w, a[i].time, &change)};
+		w->v->inputs.len += n + 1;
+	}
+}
+
 static void leave_stack(struct wdx_values_work *w, const struct label *l, uint32_t pos)
 {
 	w->stack.len = l->height;
@@ -406,7 +410,9 @@ static void close_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 	if (l.opcode == WDX_WASM_LOOP) { /* only falling out of it leads behind it */
 		if (l.results && w->stack.len > l.height)
 			one = w->stack.data[w->stack.len - 1];
+		file_inputs(w, &l);
 		w->phis.len = l.first_phi;
+		w->arrivals.len = l.arrivals;
 		w->labels.len--;
 		leave_stack(w, &l, insn->pos.v);
 		if (one && l.results == 1)
@@ -773,35 +779,6 @@ static void begin(struct wdx_values_work *w)
 			  start);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const struct loop_input *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return x->in.from < y->in.from ? -1 : x->in.from > y->in.from;
-}
-
-static void file_loop_inputs(struct wdx_values_work *w)
-{
-	if (!wdx_vec_reserve(&w->v->inputs, w->loop_inputs.len)) {
-		w->nomem = true;
-		return;
-	}
-	if (w->loop_inputs.len)
-		qsort(w->loop_inputs.data, w->loop_inputs.len, sizeof(*w->loop_inputs.data),
-		      by_value);
-	for (size_t i = 0; i < w->loop_inputs.len; i++) {
-		const struct loop_input *in = &w->loop_inputs.data[i];
-		struct wdx_value *phi = &w->v->values.data[in->value];
-
-		if (!phi->n)
-			phi->first = (uint32_t)w->v->inputs.len;
-		phi->n++;
-		w->v->inputs.data[w->v->inputs.len++] = in->in;
-	}
-}
-
 /* Changes come in the order of positions; they are dealt out to the locals.  Of several at one
  * position the last counts. */
 static void file_segments(struct wdx_values_work *w)
@@ -830,7 +807,7 @@ static void reset(struct wdx_values_work *w)
 {
 	w->v->values.len = w->v->inputs.len = w->v->stores.len = 0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
-	w->loop_inputs.len = w->changes.len = 0;
+	w->changes.len = 0;
 	w->next_loop = 0;
 	w->budget = MAX_COMPARED;
 	w->unknown = w->nomem = false;
@@ -848,8 +825,6 @@ static void walk(struct wdx_values_work *w)
 	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn))
 		step(w, &insn);
 	wdx_error_destroy(it.err);
-	if (!w->unknown && !w->nomem)
-		file_loop_inputs(w);
 	if (!w->unknown && !w->nomem)
 		file_segments(w);
 }
@@ -902,7 +877,6 @@ void wdx_values_deinit(struct wdx_values *v)
 		wdx_vec_free(&w->labels);
 		wdx_vec_free(&w->arrivals);
 		wdx_vec_free(&w->phis);
-		wdx_vec_free(&w->loop_inputs);
 		wdx_vec_free(&w->changes);
 		wdx_vec_free(&w->sets);
 		wdx_vec_free(&w->ends);
