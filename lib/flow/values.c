@@ -368,31 +368,35 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 	}
 }
 
-/* The inputs of the loop's merges: all are known now. */
-static void file_inputs(struct wdx_values_work *w, const struct label *l)
+static void file_phi(struct wdx_values_work *w, const struct loop_phi *p, uint32_t pos,
+		     const struct arrival *a, size_t n)
 {
-	const struct arrival *a = w->arrivals.data + l->arrivals;
-	size_t n = w->arrivals.len - l->arrivals;
+	struct wdx_value *phi = &w->v->values.data[p->value];
+	struct wdx_value_input *in = w->v->inputs.data + w->v->inputs.len;
+	uint32_t change = w->last[p->local];
 
-	for (size_t k = l->first_phi; k < w->phis.len && !w->nomem && !w->unknown; k++) {
-		const struct loop_phi *p = &w->phis.data[k];
-		struct wdx_value *phi = &w->v->values.data[p->value];
-		uint32_t change = w->last[p->local];
-		struct wdx_value_input *in;
+	phi->first = (uint32_t)w->v->inputs.len;
+	phi->n = (uint32_t)n + 1;
+	in[0] = (struct wdx_value_input){pos, p->before};
+	for (size_t i = n; i--;)
+		in[i + 1] = (struct wdx_value_input){a[i].from, value_then(w, a[i].time, &change)};
+	w->v->inputs.len += n + 1;
+}
 
-		if (!wdx_vec_reserve(&w->v->inputs, n + 1)) {
-			w->nomem = true;
-			return;
-		}
-		phi->first = (uint32_t)w->v->inputs.len;
-		phi->n = (uint32_t)n + 1;
-		in = w->v->inputs.data + phi->first;
-		in[0] = (struct wdx_value_input){l->pos, p->before};
-		for (size_t i = n; i--;)
-			in[i + 1] = (struct wdx_value_input){a[i].from,
-							     value_then(w, a[i].time, &change)};
-		w->v->inputs.len += n + 1;
+/* The inputs of the loop's merges: all are known now. */
+static void file_phis(struct wdx_values_work *w, const struct label *l)
+{
+	size_t n = w->arrivals.len - l->arrivals, nphis = w->phis.len - l->first_phi;
+
+	if (w->unknown)
+		return;
+	if (!wdx_vec_reserve(&w->v->inputs, nphis * (n + 1))) {
+		w->nomem = true;
+		return;
 	}
+	for (size_t k = 0; k < nphis; k++)
+		file_phi(w, &w->phis.data[l->first_phi + k], l->pos, w->arrivals.data + l->arrivals,
+			 n);
 }
 
 static void leave_stack(struct wdx_values_work *w, const struct label *l, uint32_t pos)
@@ -410,7 +414,7 @@ static void close_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 	if (l.opcode == WDX_WASM_LOOP) { /* only falling out of it leads behind it */
 		if (l.results && w->stack.len > l.height)
 			one = w->stack.data[w->stack.len - 1];
-		file_inputs(w, &l);
+		file_phis(w, &l);
 		w->phis.len = l.first_phi;
 		w->arrivals.len = l.arrivals;
 		w->labels.len--;
