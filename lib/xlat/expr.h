@@ -82,6 +82,9 @@ enum wdx_loss wdx_xexpr_parse(struct wdx_xexpr *x, const struct wdx_cursor *c,
  * for, as a value, and null stays null.  After parse; WDX_LOSS_NONE, or the reason why not. */
 enum wdx_loss wdx_xexpr_pointer(struct wdx_xexpr *x);
 
+/* The reason why there is nothing to emit where that need has no place. */
+enum wdx_loss wdx_xexpr_missing(const struct wdx_need *need);
+
 /* Writes the native expression to out.  WDX_LOSS_NONE; WDX_LOSS_NO_PLACE when a need is missing (of
  * a composite: all of its pieces); another reason when it is not provable with these places.
  * What was written to out is to be thrown away unless the answer is WDX_LOSS_NONE. */

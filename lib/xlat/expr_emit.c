@@ -138,16 +138,20 @@ static void mask32(struct emit *e)
 /* ---- places -----------------------------------------------------------------------------------
  */
 
+enum wdx_loss wdx_xexpr_missing(const struct wdx_need *need)
+{
+	return need->kind == WDX_ENT_MEMORY   ? WDX_LOSS_NO_MEMORY_BASE
+	       : need->kind == WDX_ENT_GLOBAL ? WDX_LOSS_NO_GLOBAL
+	       : need->kind == WDX_ENT_STACK  ? WDX_LOSS_OPERAND_STACK
+					      : WDX_LOSS_NO_PLACE;
+}
+
 static const struct wdx_place *place_of(struct emit *e, unsigned need)
 {
 	const struct wdx_place *p = e->p->need[need];
-	uint32_t kind = e->t->x->needs[need].kind;
 
 	if (!p)
-		fail(e, kind == WDX_ENT_MEMORY	 ? WDX_LOSS_NO_MEMORY_BASE
-			: kind == WDX_ENT_GLOBAL ? WDX_LOSS_NO_GLOBAL
-			: kind == WDX_ENT_STACK	 ? WDX_LOSS_OPERAND_STACK
-						 : WDX_LOSS_NO_PLACE);
+		fail(e, wdx_xexpr_missing(&e->t->x->needs[need]));
 	return p;
 }
 

@@ -240,10 +240,21 @@ static const struct said *said_with(struct work *w, const struct wdx_xplaces *p)
 	return say(w, p);
 }
 
+/* One local, global or slot and nothing else. */
+static bool is_one(const struct wdx_xexpr *x)
+{
+	return x->nneeds == 1 && x->nops <= 2 && !x->pieces;
+}
+
 static void segment(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_xplaces *p)
 {
-	const struct said *s = said_with(w, p);
+	const struct said *s;
 
+	if (is_one(w->xe) && !p->need[0]) { /* so is most of what is lost */
+		w->loss = wdx_xexpr_missing(&w->xe->needs[0]);
+		return;
+	}
+	s = said_with(w, p);
 	if (s->expr)
 		add_between_calls(w, lo, hi, s->expr, s->innermost);
 	else
