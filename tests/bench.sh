@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # make bench: time and memory of this tool beside a bare libdw walk of the same DWARF (the yardstick)
-# and the engine's own compile, with and without its debug information.  Ratios count: machines are
-# noisy.  Times are the least of RUNS runs (5) and, behind the slash, their median; memory is the
-# greatest, "x files" its ratio to the sizes of module, map and side-car.
+# and the engine's own compile, with and without its debug information.  "no analysis" is the tool
+# with the map taken as it is (--trust-map): the rest is what lib/flow costs.  Ratios
+# count: machines are noisy.  Times are the least of RUNS runs (5) and, behind the slash, their
+# median; memory is the greatest, "x files" its ratio to the sizes of module, map and side-car.
 # Modules: those of CORPUS (../shared/corpus), of tests/data, and SQLite, of which a Python package
-# brings the source.  "bench.sh MODULE..." measures those instead.
+# brings the source; of memory alone, all of CORPUS that have 1 MB.  "bench.sh MODULE..." measures
+# those instead.
 . "$(dirname "$0")/lib.sh"
 RUNS=${RUNS:-5} CORPUS=${CORPUS:-../shared/corpus}
 libs=$(sed -n 's/^LLVM_LIBS *[:?]*= *//p;s/^DEP_LIBS *[:?]*= *//p' "$STORE/config.mk" config.mk 2>/dev/null)
@@ -39,26 +41,55 @@ measure()
 	row "$name" "$what" "$cpu/$cpu50" "$wall/$wall50" "$((mem / 1024))" "$(ratio "$cpu" "$walk")" "$files"
 }
 
+# image MODULE: made of it without its DWARF, as i.cwasm
+image()
+{
+	wasm_strip "$1" "$TMP/s.wasm" 2>/dev/null &&
+		engine_compile "$ENGINE" "$TMP/s.wasm" "$TMP/i.cwasm" 2 >/dev/null 2>&1
+}
+
+# files MODULE MAP: their size and that of the side-car, in KiB
+files()
+{
+	echo $(($(cat "$@" "$TMP/o.debug" | wc -c) / 1024))
+}
+
 bench()
 {
-	local name lib size map walk wasm=$1
+	local name lib map walk wasm=$1
 
 	name=$(basename "$wasm" .wasm)
 	lib=$(engine_lib "$ENGINE")
-	wasm_strip "$wasm" "$TMP/s.wasm"
-	engine_compile "$ENGINE" "$TMP/s.wasm" "$TMP/i.cwasm" 2 >/dev/null || return
+	image "$wasm" || return
 	"$TOOL" -q "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug" --emit-map "$TMP/m.json" || return
 	"$TMP/walk" --wrap "$wasm" "$TMP/walk.elf" || return
 	read -r walk _ < <("$TMP/run" "$((2 * RUNS))" "$TMP/walk" "$TMP/walk.elf")
 	measure "$walk" "$name" 'libdw walk' "$((2 * RUNS))" - "$TMP/walk" "$TMP/walk.elf"
 	for map in i.cwasm m.json; do
-		size=$(($(cat "$wasm" "$TMP/$map" "$TMP/o.debug" | wc -c) / 1024))
-		measure "$walk" "$name" "this tool, ${map#*.}" "$RUNS" "$size" \
+		measure "$walk" "$name" "this tool, ${map#*.}" "$RUNS" "$(files "$wasm" "$TMP/$map")" \
 			"$TOOL" -q "$wasm" "$TMP/$map" -o "$TMP/o.debug"
 	done
+	measure "$walk" "$name" 'this tool, no analysis' "$RUNS" "$(files "$wasm" "$TMP/i.cwasm")" \
+		"$TOOL" -q --trust-map "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug"
 	set -- "$HOST" --lib "$lib" --compile "$wasm" --opt 2 --no-run
 	measure "$walk" "$name" 'engine, no debug info' 3 - "$@"
 	measure "$walk" "$name" 'engine, its debug info' 3 - "$@" --debug-info
+}
+
+# memory MODULE: of the tool with the image, and with the map as it is
+memory()
+{
+	local name option peak size wasm=$1
+
+	name=$(basename "$(dirname "$wasm")")/$(basename "$wasm" .wasm)
+	image "$wasm" || return
+	for option in --quiet --trust-map; do
+		read -r _ _ _ _ peak < <("$TMP/run" 1 "$TOOL" -q $option "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug")
+		[ -n "${peak:-}" ] || return
+		size=$(files "$wasm" "$TMP/i.cwasm")
+		printf '%-40s %-15s %7.1f %9.1f %8s\n' "$name" "${option/--quiet/}" \
+			"$(ratio "$size" 1024)" "$(ratio "$peak" 1024)" "$(ratio "$peak" "$size")"
+	done
 }
 
 # sqlite: build/bench/sqlite3-O2.wasm, made once
@@ -83,13 +114,19 @@ sqlite()
 			>>"$dir/log" 2>&1
 }
 
+large=()
 if [ $# -eq 0 ]; then
 	sqlite || echo "no SQLite: $(tail -n 1 "$STORE/bench/log")" >&2
+	mapfile -t large < <(find "$CORPUS" -name '*.wasm' -size +999999c 2>/dev/null | LC_ALL=C sort)
 	set -- "$STORE/bench/sqlite3-O2.wasm" "$CORPUS"/real-clang19/sqlite3-O[02]-dw4.wasm \
 		"$CORPUS"/real-clang19/lua54-O2-dw4.wasm "$STORE/data/types-O2-dw5.wasm"
 fi
 row module what 'CPU ms' 'wall ms' MiB 'x walk' 'x files'
 for wasm; do
 	[ ! -f "$wasm" ] || bench "$wasm"
+done
+[ ${#large[@]} -eq 0 ] || printf '\n%-40s %-15s %7s %9s %8s\n' 'module of 1 MB and more' '' files 'peak MiB' 'x files'
+for wasm in "${large[@]}"; do
+	memory "$wasm"
 done
 exit 0
