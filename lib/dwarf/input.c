@@ -533,11 +533,12 @@ uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset)
 {
 	if (!in->indexed || offset >= in->sec[WDX_SEC_INFO].size)
 		return UINT32_MAX;
-	uint64_t word = in->bits[offset / 64], bit = 1ULL << (offset % 64);
+	const struct wdx_die_word *w = &in->words[offset / 64];
+	uint64_t bit = 1ULL << (offset % 64);
 
-	if (!(word & bit))
+	if (!(w->bits & bit))
 		return UINT32_MAX;
-	return in->ranks[offset / 64] + (uint32_t)__builtin_popcountll(word & (bit - 1));
+	return w->before + (uint32_t)__builtin_popcountll(w->bits & (bit - 1));
 }
 
 const struct wdx_in_unit *wdx_unit_at(const struct wdx_input *in, uint64_t offset)
@@ -786,11 +787,8 @@ static void close_libdw(struct wdx_input *in)
 
 static struct wdx_error *index_init(struct wdx_input *in)
 {
-	size_t words = in->sec[WDX_SEC_INFO].size / 64 + 1;
-
-	in->bits = calloc(words, sizeof(*in->bits));
-	in->ranks = calloc(words, sizeof(*in->ranks));
-	return in->bits && in->ranks ? NULL : &wdx_nomem;
+	in->words = calloc(in->sec[WDX_SEC_INFO].size / 64 + 1, sizeof(*in->words));
+	return in->words ? NULL : &wdx_nomem;
 }
 
 struct wdx_error *wdx_input_open(struct wdx_input **out, const struct wdx_debug_section *s,
@@ -835,8 +833,7 @@ void wdx_input_close(struct wdx_input *in)
 	wdx_vec_free(&in->units);
 	wdx_vec_free(&in->dies);
 	free(in->joined);
-	free(in->bits);
-	free(in->ranks);
+	free(in->words);
 	wdx_arena_deinit(&in->arena);
 	free(in);
 }

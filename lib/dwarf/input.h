@@ -72,6 +72,11 @@ struct wdx_in_die {
 	uint8_t keep; /* enum wdx_kept */
 };
 
+struct wdx_die_word {
+	uint64_t bits;	 /* for each of 64 bytes: an entry begins there */
+	uint32_t before; /* entries that begin before these bytes */
+};
+
 enum wdx_kept { WDX_KEPT_NOT, WDX_KEPT_BARE, WDX_KEPT };
 
 struct wdx_input {
@@ -88,10 +93,9 @@ struct wdx_input {
 	uint8_t *joined;       /* .debug_info with .debug_types behind it, when there are both */
 	uint64_t types;	       /* offset from which on .debug_info is .debug_types */
 	bool has_dwo;	       /* there are split units, which are not read */
-	bool indexed;	       /* dies, bits and ranks are complete */
+	bool indexed;	       /* dies and words are complete */
 	WDX_VEC(struct wdx_in_die) dies;
-	uint64_t *bits;	 /* a bit per byte of .debug_info: an entry begins here */
-	uint32_t *ranks; /* entries before each word of bits */
+	struct wdx_die_word *words; /* by offset in .debug_info / 64 */
 	struct wdx_arena arena;
 };
 

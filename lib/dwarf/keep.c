@@ -101,7 +101,7 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 		if (!d || (kept != WDX_KEPT_NOT && p->v->keep && !note_refs(p, &p->decoded.die)))
 			return &wdx_nomem;
 		*d = (struct wdx_in_die){(uint32_t)at, parent, p->decoded.die.tag, (uint8_t)kept};
-		in->bits[at / 64] |= 1ULL << (at % 64);
+		in->words[at / 64].bits |= 1ULL << (at % 64);
 		if (p->decoded.die.has_children) {
 			parent = (uint32_t)in->dies.len - 1;
 			p->cursor.depth++;
@@ -112,14 +112,14 @@ static struct wdx_error *index_unit(struct wdx_pass *p, struct wdx_in_unit *u, b
 	return note_unit_type(p, u) ? NULL : &wdx_nomem;
 }
 
-static void make_ranks(struct wdx_input *in)
+static void count_before(struct wdx_input *in)
 {
 	uint32_t n = 0;
 	size_t words = in->sec[WDX_SEC_INFO].size / 64 + 1;
 
 	for (size_t i = 0; i < words; i++) {
-		in->ranks[i] = n;
-		n += (uint32_t)__builtin_popcountll(in->bits[i]);
+		in->words[i].before = n;
+		n += (uint32_t)__builtin_popcountll(in->words[i].bits);
 	}
 }
 
@@ -203,13 +203,13 @@ struct wdx_error *wdx_pass_keep(struct wdx_pass *p)
 
 	p->in->dies.len = 0;
 	p->in->indexed = false;
-	memset(p->in->bits, 0, (p->in->sec[WDX_SEC_INFO].size / 64 + 1) * sizeof(*p->in->bits));
+	memset(p->in->words, 0, (p->in->sec[WDX_SEC_INFO].size / 64 + 1) * sizeof(*p->in->words));
 	for (size_t i = 0; i < p->in->units.len; i++) {
 		err = index_unit(p, &p->in->units.data[i], &any_dropped);
 		if (err)
 			return err;
 	}
-	make_ranks(p->in);
+	count_before(p->in);
 	p->in->indexed = true;
 	while (any_dropped && p->todo.len) {
 		uint32_t i = wdx_die_index(p->in, p->todo.data[--p->todo.len]);
