@@ -76,7 +76,7 @@ static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code
 	for (; n; n /= 2) {
 		uint32_t half = n - n / 2;
 
-		lo += c->intervals.data[c->by_wasm[lo + half - 1]].wasm < wasm ? half : 0;
+		lo += c->positions[lo + half - 1] < wasm ? half : 0;
 	}
 	return lo;
 }
@@ -524,7 +524,7 @@ static uint32_t group_of(const struct marking *m, uint32_t wasm, uint32_t *end)
 	const struct wdx_codeindex *c = m->c;
 	uint32_t k = *end = m->counts[wasm - m->f->wasm->start.v];
 
-	while (k > m->f->first && c->intervals.data[c->by_wasm[k - 1]].wasm == wasm)
+	while (k > m->f->first && c->positions[k - 1] == wasm)
 		k--;
 	return k;
 }
@@ -782,7 +782,8 @@ static bool sort_by_wasm(struct marking *m)
 	for (uint32_t i = m->f->first; i < m->f->first + m->f->n; i++) {
 		uint32_t at = iv[i].wasm == NONE ? size : iv[i].wasm - start;
 
-		m->c->by_wasm[m->counts[at]++] = i;
+		m->c->by_wasm[m->counts[at]] = i;
+		m->c->positions[m->counts[at]++] = iv[i].wasm;
 		if (at < size)
 			m->blocks[i - m->f->first] = m->numbers[at];
 	}
@@ -880,8 +881,9 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 	struct wdx_error *err = marking_init(&m, &j, c) ? NULL : &wdx_nomem;
 
 	c->by_wasm = malloc((c->intervals.len + 1) * sizeof(*c->by_wasm));
+	c->positions = malloc((c->intervals.len + 1) * sizeof(*c->positions));
 	c->pages = malloc((c->npages + 1) * sizeof(*c->pages));
-	if (!c->by_wasm || !c->pages)
+	if (!c->by_wasm || !c->positions || !c->pages)
 		err = &wdx_nomem;
 	wdx_vec_each (f, &c->funcs) {
 		m.f = f;
@@ -937,6 +939,7 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	wdx_vec_free(&c->chain);
 	wdx_accesses_destroy(c->accesses);
 	free(c->by_wasm);
+	free(c->positions);
 	free(c->pages);
 	free(c->of_func);
 	memset(c, 0, sizeof(*c));
@@ -969,7 +972,7 @@ bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 {
 	uint32_t i = lower_bound(c, f, clamp(lo));
 
-	return i < f->first + f->n && c->intervals.data[c->by_wasm[i]].wasm < clamp(hi);
+	return i < f->first + f->n && c->positions[i] < clamp(hi);
 }
 
 /* Whether execution at `from` comes to `to` whatever the instructions between them do. */
@@ -1092,7 +1095,7 @@ static uint32_t upper_end(const struct wdx_codeindex *c, const struct wdx_code_f
 {
 	uint32_t left = f->first + f->n - first, n = left < FEW ? left : FEW, k = 0;
 
-	while (k < n && c->intervals.data[c->by_wasm[first + k]].wasm < wasm)
+	while (k < n && c->positions[first + k] < wasm)
 		k++;
 	return k < FEW ? first + k : lower_bound(c, f, wasm);
 }

@@ -73,6 +73,7 @@ struct wdx_codeindex {
 	WDX_VEC(uint32_t) chain; /* scratch */
 	uint32_t *by_wasm;	 /* numbers of a function's intervals by wasm position; at the same
 				    indices as its intervals, those without position last */
+	uint32_t *positions;	 /* of those in by_wasm, together for searches */
 	uint32_t *pages;	 /* for every so many bytes of a body, and for its end, the index in
 				    by_wasm of the first at or behind them */
 	size_t npages;
