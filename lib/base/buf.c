@@ -75,18 +75,30 @@ void wdx_buf_uint(struct wdx_buf *b, uint64_t v, unsigned size)
 		put(p, v, size, b->big);
 }
 
+enum { MAX_LEB = 10 }; /* bytes of a number */
+
 void wdx_buf_uleb_slow(struct wdx_buf *b, uint64_t v)
 {
+	uint8_t *p = extend(b, MAX_LEB), *at = p;
+
+	if (!p)
+		return;
 	for (; v > 0x7f; v >>= 7)
-		wdx_buf_u8(b, (uint8_t)(v | 0x80));
-	wdx_buf_u8(b, (uint8_t)v);
+		*at++ = (uint8_t)(v | 0x80);
+	*at++ = (uint8_t)v;
+	b->len -= MAX_LEB - (size_t)(at - p);
 }
 
 void wdx_buf_sleb_slow(struct wdx_buf *b, int64_t v)
 {
+	uint8_t *p = extend(b, MAX_LEB), *at = p;
+
+	if (!p)
+		return;
 	for (; v < -64 || v > 63; v >>= 7)
-		wdx_buf_u8(b, (uint8_t)(v | 0x80));
-	wdx_buf_u8(b, (uint8_t)(v & 0x7f));
+		*at++ = (uint8_t)(v | 0x80);
+	*at++ = (uint8_t)(v & 0x7f);
+	b->len -= MAX_LEB - (size_t)(at - p);
 }
 
 static void put_uleb_padded(uint8_t *p, uint64_t v, unsigned size)

@@ -50,7 +50,12 @@ static inline void wdx_buf_u16(struct wdx_buf *b, uint16_t v)
 
 static inline void wdx_buf_u32(struct wdx_buf *b, uint32_t v)
 {
-	wdx_buf_uint(b, v, 4);
+	if (b->big == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) || b->cap - b->len < 4) {
+		wdx_buf_uint(b, v, 4);
+		return;
+	}
+	memcpy(b->data + b->len, &v, 4);
+	b->len += 4;
 }
 
 static inline void wdx_buf_u64(struct wdx_buf *b, uint64_t v)

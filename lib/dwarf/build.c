@@ -442,16 +442,6 @@ wdx_ident wdx_ident_beside(struct wdx_emit *e, uint64_t offset)
 /* ---- attributes -------------------------------------------------------------------------------
  */
 
-void wdx_build_spec(struct wdx_emit *e, unsigned at, unsigned form)
-{
-	struct wdx_out_spec *s = wdx_vec_push(&e->specs);
-
-	if (!s)
-		wdx_emit_latch(e, &wdx_nomem);
-	else
-		*s = (struct wdx_out_spec){(uint16_t)at, (uint16_t)form};
-}
-
 void wdx_emit_uint(struct wdx_emit *e, uint16_t at, uint64_t v)
 {
 	wdx_build_spec(e, at, DW_FORM_udata);

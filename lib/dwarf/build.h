@@ -9,6 +9,7 @@
 #ifndef WDX_DWARF_BUILD_H
 #define WDX_DWARF_BUILD_H
 
+#include "base/error.h"
 #include "dwarf/encode.h"
 #include "dwarf/input.h"
 
@@ -155,7 +156,15 @@ uint64_t wdx_build_file(const struct wdx_emit *e, uint64_t file);
 void wdx_build_line_end(struct wdx_emit *e);
 
 /* An attribute with this form whose value the caller appends to e->vals. */
-void wdx_build_spec(struct wdx_emit *e, unsigned at, unsigned form);
+static inline void wdx_build_spec(struct wdx_emit *e, unsigned at, unsigned form)
+{
+	struct wdx_out_spec *s = wdx_vec_push(&e->specs);
+
+	if (!s)
+		wdx_emit_latch(e, &wdx_nomem);
+	else
+		*s = (struct wdx_out_spec){(uint16_t)at, (uint16_t)form};
+}
 
 /* Offset of s in an output string section, appended when new. */
 uint32_t wdx_build_str(struct wdx_emit *e, struct wdx_strings *t, const char *s);

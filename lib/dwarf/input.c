@@ -529,18 +529,6 @@ const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned name)
 	return NULL;
 }
 
-uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset)
-{
-	if (!in->indexed || offset >= in->sec[WDX_SEC_INFO].size)
-		return UINT32_MAX;
-	const struct wdx_die_word *w = &in->words[offset / 64];
-	uint64_t bit = 1ULL << (offset % 64);
-
-	if (!(w->bits & bit))
-		return UINT32_MAX;
-	return w->before + (uint32_t)__builtin_popcountll(w->bits & (bit - 1));
-}
-
 const struct wdx_in_unit *wdx_unit_at(const struct wdx_input *in, uint64_t offset)
 {
 	size_t lo = 0, hi = in->units.len;

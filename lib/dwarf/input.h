@@ -114,7 +114,17 @@ const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit 
 			   struct wdx_decoded *d);
 
 /* Index of the entry that begins at that offset; UINT32_MAX: none does.  After the first pass. */
-uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset);
+static inline uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset)
+{
+	if (!in->indexed || offset >= in->sec[WDX_SEC_INFO].size)
+		return UINT32_MAX;
+	const struct wdx_die_word *w = &in->words[offset / 64];
+	uint64_t bit = 1ULL << (offset % 64);
+
+	if (!(w->bits & bit))
+		return UINT32_MAX;
+	return w->before + (uint32_t)__builtin_popcountll(w->bits & (bit - 1));
+}
 
 /* The unit whose bytes hold that offset, or NULL.  Binary search. */
 const struct wdx_in_unit *wdx_unit_at(const struct wdx_input *in, uint64_t offset);

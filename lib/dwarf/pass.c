@@ -15,13 +15,6 @@ void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail)
 		p->v->lost(&p->cursor, what, detail, p->config->arg);
 }
 
-bool wdx_pass_taken(struct wdx_pass *p, enum wdx_verdict v)
-{
-	if (v == WDX_FAIL && !p->emit.err)
-		wdx_emit_fail(&p->emit, "the visitor failed");
-	return v != WDX_COPY;
-}
-
 wdx_ident wdx_ident_of(const struct wdx_cursor *c, uint64_t offset)
 {
 	const struct wdx_input *in = c->pass->in;

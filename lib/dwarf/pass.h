@@ -51,7 +51,12 @@ void wdx_pass_attrs(struct wdx_pass *p);
 bool wdx_pass_supports(const struct wdx_in_unit *u);
 
 /* Whether the visitor took the event; what it failed with is latched. */
-bool wdx_pass_taken(struct wdx_pass *p, enum wdx_verdict v);
+static inline bool wdx_pass_taken(struct wdx_pass *p, enum wdx_verdict v)
+{
+	if (v == WDX_FAIL && !p->emit.err)
+		wdx_emit_fail(&p->emit, "the visitor failed");
+	return v != WDX_COPY;
+}
 
 void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail);
 
