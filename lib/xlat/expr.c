@@ -156,7 +156,7 @@ static void fill_up(const struct wdx_xexpr *x, struct wdx_expr *out)
 {
 	uint64_t bits = 0;
 
-	for (size_t i = 0; i < x->nops; i++)
+	for (size_t i = 0; x->fill && i < x->nops; i++)
 		bits += is_piece(&x->ops[i]) ? piece_bits(&x->ops[i]) : 0;
 	if (x->pieces && bits % 8 == 0 && x->fill > bits / 8)
 		wdx_expr_op_uint(out, DW_OP_piece, x->fill - bits / 8);
