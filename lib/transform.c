@@ -154,6 +154,7 @@ static struct wdx_error *translate(struct run *r)
 		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, &r->flow);
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);
+	wdx_code_settle(&r->xlat.code);
 	place_sections(r);
 	r->relocatable = wdx_pointers_relocate(&r->xlat.pointers);
 	pass.addresses = r->relocatable;

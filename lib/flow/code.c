@@ -931,13 +931,19 @@ struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *
 	return err;
 }
 
+void wdx_code_settle(struct wdx_codeindex *c)
+{
+	wdx_accesses_destroy(c->accesses);
+	c->accesses = NULL;
+}
+
 void wdx_code_deinit(struct wdx_codeindex *c)
 {
+	wdx_code_settle(c);
 	wdx_vec_free(&c->intervals);
 	wdx_vec_free(&c->funcs);
 	wdx_vec_free(&c->runs);
 	wdx_vec_free(&c->chain);
-	wdx_accesses_destroy(c->accesses);
 	free(c->by_wasm);
 	free(c->positions);
 	free(c->pages);

@@ -84,6 +84,9 @@ struct wdx_codeindex {
 struct wdx_error *wdx_code_init(struct wdx_codeindex *c, const struct wdx_wasm *module,
 				const struct wdx_map *map, const struct wdx_target *target);
 void wdx_code_deinit(struct wdx_codeindex *c);
+/* Code will not be looked into any more, only what is known of it asked for: gives back what that
+ * took, as much as a megabyte. */
+void wdx_code_settle(struct wdx_codeindex *c);
 
 /* The code of the function whose body holds that wasm position; NULL: none. */
 const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint64_t wasm);
