@@ -17,18 +17,28 @@ static bool has_code(const struct wdx_die *die)
 	return wdx_die_attr(die, DW_AT_low_pc) || wdx_die_attr(die, DW_AT_ranges);
 }
 
+/* Most ranges are in the function that was asked for last. */
+static const struct wdx_code_func *func_at(struct wdx_xlat *x, uint64_t wasm)
+{
+	const struct wdx_wasm_func *w = x->near ? x->near->wasm : NULL;
+
+	if (!w || wasm < w->start.v || wasm >= w->end.v)
+		x->near = wdx_code_func_at(&x->code, wasm);
+	return x->near;
+}
+
 /* Why a subprogram with code has no place in the output; NONE: it has. */
-static enum wdx_loss function_loss(const struct wdx_xlat *x, const struct wdx_range *r, size_t n)
+static enum wdx_loss function_loss(struct wdx_xlat *x, const struct wdx_range *r, size_t n)
 {
 	if (!n || r->lo >= x->wasm->code_size ||
 	    !wdx_wasm_func_at(x->wasm, (wdx_codepos){(uint32_t)r->lo}))
 		return WDX_LOSS_DEAD_CODE;
-	return wdx_code_func_at(&x->code, r->lo) ? WDX_LOSS_NONE : WDX_LOSS_NO_CODE;
+	return func_at(x, r->lo) ? WDX_LOSS_NONE : WDX_LOSS_NO_CODE;
 }
 
-static enum wdx_loss block_loss(const struct wdx_xlat *x, const struct wdx_range *r, size_t n)
+static enum wdx_loss block_loss(struct wdx_xlat *x, const struct wdx_range *r, size_t n)
 {
-	const struct wdx_code_func *f = n ? wdx_code_func_at(&x->code, r->lo) : NULL;
+	const struct wdx_code_func *f = n ? func_at(x, r->lo) : NULL;
 
 	for (size_t i = 0; f && i < n; i++)
 		if (wdx_code_any(&x->code, f, r[i].lo, r[i].hi))
@@ -37,10 +47,10 @@ static enum wdx_loss block_loss(const struct wdx_xlat *x, const struct wdx_range
 }
 
 /* Debuggers take a label without an address for a variable. */
-static enum wdx_loss label_loss(const struct wdx_xlat *x, const struct wdx_die *die)
+static enum wdx_loss label_loss(struct wdx_xlat *x, const struct wdx_die *die)
 {
 	uint64_t wasm = wdx_die_attr(die, DW_AT_low_pc)->value;
-	const struct wdx_code_func *f = wdx_code_func_at(&x->code, wasm);
+	const struct wdx_code_func *f = func_at(x, wasm);
 
 	return f && wdx_code_native(&x->code, f, wasm) != UINT32_MAX ? WDX_LOSS_NONE
 								     : WDX_LOSS_ADDRESS;
@@ -55,7 +65,7 @@ static bool is_block(unsigned tag)
 /* Without memory the unit's own ranges have to do. */
 static void note_entry(struct wdx_xlat *x, uint64_t unit, uint64_t wasm)
 {
-	const struct wdx_code_func *f = wdx_code_func_at(&x->code, wasm);
+	const struct wdx_code_func *f = func_at(x, wasm);
 	struct wdx_described *d = wdx_vec_push(&x->entries);
 
 	if (d)
@@ -167,7 +177,7 @@ static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor
 	size_t n;
 	const struct wdx_range *native;
 
-	x->func = wdx_code_func_at(&x->code, r->lo);
+	x->func = func_at(x, r->lo);
 	x->func_depth = c->depth;
 	x->described[x->func - x->code.funcs.data] = true;
 	x->stats.functions_dwarf++;
@@ -184,7 +194,7 @@ static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor
 static enum wdx_verdict block_pcs(struct wdx_xlat *x, const struct wdx_cursor *c,
 				  const struct wdx_range *r, size_t n, struct wdx_emit *e)
 {
-	const struct wdx_code_func *f = wdx_code_func_at(&x->code, r->lo);
+	const struct wdx_code_func *f = func_at(x, r->lo);
 	const struct wdx_range *native;
 
 	if (!f || !push_scope(x, c->depth))

@@ -47,6 +47,7 @@ struct wdx_xlat {
 	uint32_t call_return; /* of the call site in work */
 	const struct wdx_code_func *func;
 	unsigned func_depth;
+	const struct wdx_code_func *near;	/* found last; NULL: none */
 	const struct wdx_code_func *context_of; /* whose context pointer was looked for last, */
 	const struct wdx_map_entity *context;	/* and what was found; NULL: nothing */
 	WDX_VEC(struct wdx_scope) scopes;
