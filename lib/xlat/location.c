@@ -13,8 +13,8 @@
 
 /* One thing an expression needs, followed along ascending native addresses. */
 struct track {
-	const struct wdx_map_range *next, *end; /* ranges not yet passed */
-	const struct wdx_place *fixed;		/* where no range says anything; may be NULL */
+	const struct wdx_map_range *first, *next, *end; /* from next on: not yet passed */
+	const struct wdx_place *fixed; /* where no range says anything; may be NULL */
 };
 
 static const struct wdx_map_entity *find_entity(const struct wdx_xlat *x, uint32_t kind,
@@ -57,7 +57,7 @@ static struct track track_of(const struct wdx_xlat *x, const struct wdx_map_enti
 {
 	const struct wdx_map_range *first = m ? &x->map->ranges.data[m->first] : NULL;
 
-	return (struct track){first, m ? first + m->n : NULL, fixed};
+	return (struct track){first, first, m ? first + m->n : NULL, fixed};
 }
 
 /* The context pointer's is looked for in nearly every location of a function. */
@@ -70,11 +70,16 @@ static struct track context_track(struct wdx_xlat *x)
 	return track_of(x, x->context, NULL);
 }
 
-/* Goes back to the first range that reaches beyond `at`: lists may jump back and forth. */
-static void track_seek(struct track *t, const struct wdx_map_range *first, uint32_t at)
+/* Goes to the first range that reaches beyond `at`: on, but for a function whose parts do not
+ * ascend. */
+static void track_seek(struct track *t, uint32_t at)
 {
-	const struct wdx_map_range *lo = first, *hi = t->end;
+	const struct wdx_map_range *lo = t->next, *hi = t->end;
 
+	if (lo != t->first && lo[-1].hi > at)
+		lo = t->first;
+	else if (lo == hi || lo->hi > at)
+		return;
 	while (lo < hi) {
 		const struct wdx_map_range *mid = lo + (hi - lo) / 2;
 
@@ -123,7 +128,6 @@ struct work {
 	struct wdx_emit *e;
 	const struct wdx_xexpr *xe;
 	struct track context, need[WDX_XEXPR_MAX_NEEDS];
-	const struct wdx_map_range *starts[WDX_XEXPR_MAX_NEEDS + 1];
 	struct said said[MAX_SAID];
 	unsigned nsaid;	    /* so many have been said; each takes the place of the oldest */
 	enum wdx_loss loss; /* the last reason why nothing could be said somewhere */
@@ -263,9 +267,9 @@ static void segment(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_x
 
 static void seek(struct work *w, uint32_t at)
 {
-	track_seek(&w->context, w->starts[WDX_XEXPR_MAX_NEEDS], at);
+	track_seek(&w->context, at);
 	for (size_t i = 0; i < w->xe->nneeds; i++)
-		track_seek(&w->need[i], w->starts[i], at);
+		track_seek(&w->need[i], at);
 }
 
 /* The context pointer counts only where a place begins with it. */
@@ -316,12 +320,10 @@ static void work_init(struct work *w, struct wdx_xlat *x, struct wdx_emit *e)
 	w->nsaid = 0;
 	w->failed = false;
 	w->context = context_track(x);
-	w->starts[WDX_XEXPR_MAX_NEEDS] = w->context.next;
 	for (size_t i = 0; i < w->xe->nneeds; i++) {
 		uint32_t kind = w->xe->needs[i].kind, index = w->xe->needs[i].index;
 
 		w->need[i] = track_of(x, find_entity(x, kind, index), fixed_place(x, kind, index));
-		w->starts[i] = w->need[i].next;
 	}
 }
 
