@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # make bench: time and memory of this tool beside a bare libdw walk of the same DWARF (the yardstick)
 # and the engine's own compile, with and without its debug information.  "no analysis" is the tool
-# with the map taken as it is (--trust-map): the rest is what lib/flow costs.  Ratios
-# count: machines are noisy.  Times are the least of RUNS runs (5) and, behind the slash, their
-# median; memory is the greatest, "x files" its ratio to the sizes of module, map and side-car.
+# with the map taken as it is (--trust-map): what is more without that is what lib/flow costs.
+# Ratios count: machines are noisy.  Times are the least of RUNS runs (5) and, behind the slash,
+# their median; memory is the greatest, "x files" its ratio to the sizes of module, map and side-car.
 # Modules: those of CORPUS (../shared/corpus), of tests/data, and SQLite, of which a Python package
 # brings the source; of memory alone, all of CORPUS that have 1 MB.  "bench.sh MODULE..." measures
 # those instead.
