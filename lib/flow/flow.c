@@ -1015,8 +1015,12 @@ static void index_inputs(struct flow *x)
 		for (uint32_t k = 0; k < 2 && v->kind == WDX_VALUE_INSN; k++)
 			if (v->operands[k])
 				add_input(x, v->operands[k], i);
-		for (uint32_t k = 0; v->kind == WDX_VALUE_PHI && k < v->n; k++)
-			add_input(x, x->v.inputs.data[v->first + k].value, i);
+		for (uint32_t k = 0; v->kind == WDX_VALUE_PHI && k < v->n; k++) {
+			const struct wdx_value_input *in = &x->v.inputs.data[v->first + k];
+
+			if (!k || in->value != in[-1].value) /* most arrivals bring the same */
+				add_input(x, in->value, i);
+		}
 	}
 	if (!x->nomem)
 		build_index(x, &x->inputs_of, x->v.values.len, x->inputs.len, input_key);
