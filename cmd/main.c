@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "input.h"
 #include "loadscript.h"
 #include "message.h"
@@ -98,9 +99,9 @@ static void on_warning(const char *text, void *arg)
 	message_warning("%s", text);
 }
 
-static int transform(struct command *c)
+static struct wdx_config make_config(const struct command *c)
 {
-	struct wdx_config config = {
+	return (struct wdx_config){
 		.module_name = c->module.name,
 		.module = c->module.data,
 		.module_size = c->module.size,
@@ -117,6 +118,20 @@ static int transform(struct command *c)
 		.warn = on_warning,
 		.progress = progress_update,
 	};
+}
+
+static int check_map(const struct command *c)
+{
+	struct wdx_config config = make_config(c);
+
+	if (c->opt.check_map == CHECK_NONE)
+		return 0;
+	return check_run(stdout, &config, c->opt.check_map == CHECK_JSON);
+}
+
+static int transform(struct command *c)
+{
+	struct wdx_config config = make_config(c);
 	struct wdx_error *err;
 
 	message_note("%s: %zu bytes; %s: %zu bytes", c->module.name, c->module.size, c->map.name,
@@ -227,22 +242,34 @@ static void use_large_pages(size_t inputs)
 	free(p); /* it stays the heap's */
 }
 
-static int run(struct command *c)
+static int make_sidecar(struct command *c)
 {
-	int status = open_inputs(c);
+	int status = transform(c);
 
-	if (!status)
-		status = open_outputs(c);
-	if (!status) {
-		use_large_pages(c->module.size + c->map.size);
-		status = transform(c);
-	}
 	status = close_trace(c, status);
 	if (!status)
 		status = write_outputs(c);
 	if (!status)
 		print_stats(c);
 	return status;
+}
+
+/* What has been found in the map is told by the status last, when all else went well. */
+static int run(struct command *c)
+{
+	int status = open_inputs(c), found = 0;
+
+	if (!status && c->opt.output)
+		status = open_outputs(c);
+	if (!status) {
+		use_large_pages(c->module.size + c->map.size);
+		found = check_map(c);
+	}
+	if (found && found != CHECK_FOUND)
+		status = found;
+	if (!status && c->opt.output)
+		status = make_sidecar(c);
+	return status ? status : found;
 }
 
 int main(int argc, char **argv)

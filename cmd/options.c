@@ -34,6 +34,9 @@ static const char help[] =
 	"                                a value: zlib)\n"
 	"\n"
 	"Checks and reports:\n"
+	"      --check-map[=text|json]\n"
+	"                              print the claims of the map that the machine code\n"
+	"                                contradicts; then -o need not be given\n"
 	"      --strict                make it an error when anything is lost\n"
 	"      --trust-map             take the map's places of variables as they are: do\n"
 	"                                not check them against the code, nor find more\n"
@@ -46,7 +49,8 @@ static const char help[] =
 	"  -h, --help                  print this and exit\n"
 	"  -V, --version               print version and licence and exit\n"
 	"\n"
-	"Exit status: 0 written, 1 bad or unsupported input, 2 usage, 3 system error.\n"
+	"Exit status: 0 written, 1 bad or unsupported input, 2 usage, 3 system error,\n"
+	"4 --check-map has found contradictions.\n"
 	"Manual: wasm-dwarf-xform(1).\n";
 
 enum { /* options without a letter */
@@ -57,6 +61,7 @@ enum { /* options without a letter */
        OPT_DEBUGGER,
        OPT_DWARF_VERSION,
        OPT_COMPRESS,
+       OPT_CHECK_MAP,
        OPT_STRICT,
        OPT_TRUST_MAP,
        OPT_STATS,
@@ -73,6 +78,7 @@ static const struct option long_options[] = {
 	{"debugger", required_argument, NULL, OPT_DEBUGGER},
 	{"dwarf-version", required_argument, NULL, OPT_DWARF_VERSION},
 	{"compress-debug-sections", optional_argument, NULL, OPT_COMPRESS},
+	{"check-map", optional_argument, NULL, OPT_CHECK_MAP},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"trust-map", no_argument, NULL, OPT_TRUST_MAP},
 	{"stats", optional_argument, NULL, OPT_STATS},
@@ -112,6 +118,7 @@ struct choice {
 static const struct choice colors[] = {
 	{"auto", COLOR_AUTO}, {"always", COLOR_ALWAYS}, {"never", COLOR_NEVER}, {NULL, 0}};
 static const struct choice formats[] = {{"table", STATS_TABLE}, {"json", STATS_JSON}, {NULL, 0}};
+static const struct choice checks[] = {{"text", CHECK_TEXT}, {"json", CHECK_JSON}, {NULL, 0}};
 static const struct choice debuggers[] = {{"gdb", WDX_DEBUGGER_GDB},
 					  {"lldb", WDX_DEBUGGER_LLDB},
 					  {"none", WDX_DEBUGGER_NONE},
@@ -202,6 +209,10 @@ static enum parsed valued_option(struct options *o, int opt, const char *value)
 			choose("compress-debug-sections", compressions, value ? value : "zlib", &n);
 		o->compress = (enum wdx_compress)n;
 		return parsed;
+	case OPT_CHECK_MAP:
+		parsed = choose("check-map", checks, value ? value : "text", &n);
+		o->check_map = (enum check_format)n;
+		return parsed;
 	case OPT_STATS:
 		parsed = choose("stats", formats, value ? value : "table", &n);
 		o->stats = (enum stats_format)n;
@@ -262,7 +273,7 @@ static bool is_dash(const char *name)
 static enum parsed check_stdout(const struct options *o)
 {
 	int users = is_dash(o->output) + is_dash(o->emit_map) + is_dash(o->trace) +
-		    (o->stats != STATS_NONE);
+		    (o->stats != STATS_NONE) + (o->check_map != CHECK_NONE);
 
 	for (int i = 0; i < o->nscripts; i++)
 		users += is_dash(o->scripts[i]);
@@ -271,11 +282,17 @@ static enum parsed check_stdout(const struct options *o)
 	return PARSED_RUN;
 }
 
+/* Of what only a side-car's making gives. */
+static bool wants_more(const struct options *o)
+{
+	return o->nscripts || o->emit_map || o->trace || o->stats;
+}
+
 static enum parsed check(const struct options *o)
 {
-	if (!o->output)
+	if (!o->output && (!o->check_map || wants_more(o)))
 		return wrong("no output file: '-o FILE' is required");
-	if (!*o->output)
+	if (o->output && !*o->output)
 		return wrong("the name of the output file is empty");
 	if (is_dash(o->module) && is_dash(o->map))
 		return wrong("only one of module and map can come from standard input");

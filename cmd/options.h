@@ -17,18 +17,26 @@ enum stats_format {
 	STATS_JSON,
 };
 
+enum check_format {
+	CHECK_NONE,
+	CHECK_TEXT,
+	CHECK_JSON,
+};
+
 struct address {
 	bool known;
 	uint64_t value;
 };
 
 struct options {
-	const char *module, *map, *output;
+	const char *module, *map;
+	const char *output; /* or NULL, with check_map */
 	const char *scripts[SCRIPTS_MAX];
 	int nscripts;
 	const char *emit_map, *trace; /* or NULL */
 	struct address text, memory;
 	enum stats_format stats;
+	enum check_format check_map;
 	unsigned dwarf_version;
 	enum wdx_compress compress;
 	enum wdx_debugger debugger;

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "json.h"
+
 /* Every number, with its name in JSON and in the table. */
 static const struct {
 	size_t at;
@@ -63,19 +65,6 @@ void stats_table(FILE *f, const struct wdx_stats *s)
 	fprintf(f, "%-28s%12s\n", "map checked against code", s->claims_checked ? "yes" : "no");
 	losses_table(f, s, false, "Lost, by reason:");
 	losses_table(f, s, true, "Left out, and no loss (dead code, what has no native meaning):");
-}
-
-/* Names and texts of the library are plain ASCII without quotes; this keeps it right if not. */
-static void json_string(FILE *f, const char *text)
-{
-	putc('"', f);
-	for (const char *p = text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			putc('\\', f);
-		if ((unsigned char)*p >= 0x20)
-			putc(*p, f);
-	}
-	putc('"', f);
 }
 
 static void json_loss(FILE *f, const struct wdx_loss_count *l, bool first)

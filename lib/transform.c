@@ -151,7 +151,7 @@ static struct wdx_error *translate(struct run *r)
 	struct wdx_error *err = wdx_xlat_init(&r->xlat, &r->wasm, &r->map, r->target);
 
 	if (!err && !c->trust_map && !r->map.instrumented)
-		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, &r->flow);
+		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, NULL, &r->flow);
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);
 	wdx_code_settle(&r->xlat.code);

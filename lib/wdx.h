@@ -36,6 +36,21 @@ enum wdx_debugger {
 	WDX_DEBUGGER_NONE, /* types as in the module: pointers are numbers */
 };
 
+/* A claim of the map of where a local or the context pointer is, that the machine code contradicts:
+ * at an address within its range the place holds another value.  Strings are borrowed. */
+struct wdx_finding {
+	const char *function; /* its symbol */
+	uint32_t index;	      /* its index in the module */
+	bool context;	      /* the claim is of the context pointer, not of a local */
+	uint32_t local;
+	uint32_t lo, hi;   /* the claim's range: offsets from the start of the code, half-open */
+	const char *place; /* the claim's: "rbx", "cfa-24", "constant 0" */
+	uint32_t at;	   /* the first address in the range where it is false, an offset too */
+	uint64_t wasm;	   /* of the wasm instruction there: offset in the module's file; 0: none */
+	const char *holds; /* what is there, in words: "the constant 0, put there at 0x12" */
+	const char *instead; /* of what: "parameter 1", "the result of i32.sub at wasm 0x86" */
+};
+
 /* What to do.  Zero-initialise, then fill in; the first six members are required. */
 struct wdx_config {
 	const char *module_name; /* for messages */
@@ -61,6 +76,10 @@ struct wdx_config {
 	/* Called now and then: bytes of DWARF done, and of all; NULL: not. */
 	void (*progress)(uint64_t done, uint64_t total, void *arg);
 	void *progress_arg;
+	/* For wdx_check_map(): called for each contradicted claim, in the order of the map; NULL:
+	 * they are only counted. */
+	void (*finding)(const struct wdx_finding *finding, void *arg);
+	void *finding_arg;
 };
 
 /* One reason why something of the input is not in the output. */
@@ -106,6 +125,21 @@ struct wdx_result {
  * is empty.  Errors: WDX_E_INPUT for a bad module or map, WDX_E_SYSTEM when memory runs out. */
 WDX_API struct wdx_error *wdx_transform(const struct wdx_config *config, struct wdx_result *result);
 WDX_API void wdx_result_deinit(struct wdx_result *result);
+
+/* Claims of a map: ranges of locals and of the context pointer.  Those that are neither proved nor
+ * contradicted are undecided: the code was not followed that far, or the claim has no place where
+ * an instruction of wasm begins. */
+struct wdx_map_check {
+	uint64_t functions, functions_checked; /* with claims; of these the code was followed */
+	uint64_t claims, proved, contradicted;
+};
+
+/* Judges the map's claims by its machine code, to find faults of a compiler's debug information.
+ * Of the config only module, map, their names, warn and finding are used; DWARF need not be there.
+ * A contradiction is one for certain: no way is known in which a compiler that is right could have
+ * put the one value in the place of the other.  Errors: as of wdx_transform(). */
+WDX_API struct wdx_error *wdx_check_map(const struct wdx_config *config,
+					struct wdx_map_check *result);
 
 #ifdef __cplusplus
 }

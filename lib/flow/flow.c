@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "flow/check.h"
 #include "flow/machine.h"
 #include "flow/values.h"
 #include "wasm/opcode.h"
 
 #define NONE UINT32_MAX
 
-/* Stands for the context pointer among the wasm values. */
-#define CONTEXT (UINT32_MAX - 1)
+#define CONTEXT WDX_VALUE_CONTEXT
 
 /* How far merges of merges are looked through. */
 enum { MAX_DEPTH = 2, MAX_EMPTY = 8 };
@@ -133,6 +133,7 @@ struct flow {
 	struct convention *convention;
 	uint32_t *steps;     /* left; MAX_STEPS for each function */
 	uint32_t true_cells; /* a bit for each global: its cell holds it wherever the code shows */
+	struct wdx_check *check; /* NULL: the claims are not judged */
 	bool nomem;
 };
 
@@ -1961,6 +1962,42 @@ static struct wdx_error *analyse(struct flow *x, bool *known)
 	return err;
 }
 
+bool wdx_match_is(const struct flow *x, wdx_held h, uint32_t value)
+{
+	return is_value(x, h, value);
+}
+
+uint32_t wdx_match_summand(const struct flow *x, uint32_t mv, uint64_t *off, unsigned *width)
+{
+	return summand(x, mv, off, width);
+}
+
+uint32_t wdx_match_result(const struct flow *x, uint8_t type)
+{
+	unsigned class, way;
+
+	if (!class_of(type, &class))
+		return NONE;
+	way = x->convention->way[class][MAX_ARGS];
+	return way < x->m.nregs ? way : NONE;
+}
+
+static void judge_claims(struct flow *x)
+{
+	const struct wdx_match match = {.flow = x,
+					.map = x->map,
+					.wasm = x->wasm,
+					.code = x->code,
+					.f = x->f,
+					.v = &x->v,
+					.m = &x->m,
+					.assoc = x->assoc,
+					.preserved = x->preserved};
+
+	if (!x->nomem && x->check)
+		x->nomem = !wdx_check_function(x->check, &match);
+}
+
 static void match(struct flow *x)
 {
 	static void (*const steps[])(struct flow *) = {
@@ -2038,6 +2075,7 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 	if (known) {
 		x->stats->followed++;
 		match(x);
+		judge_claims(x);
 		if (!x->nomem)
 			put_locals(x);
 		keep_others(x, f, false, WDX_ENT_STACK, WDX_ENT_CONTEXT);
@@ -2045,6 +2083,8 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 			put_context(x);
 		keep_others(x, f, false, WDX_ENT_MEMORY, UINT32_MAX);
 	} else {
+		if (x->check)
+			wdx_check_skip(x->check, x->map, f);
 		keep_others(x, f, true, 0, 0);
 	}
 	f->first_entity = first;
@@ -2075,10 +2115,16 @@ static void take(struct flow *x)
 
 struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wasm,
 				  const struct wdx_target *target, const struct wdx_codeindex *code,
-				  struct wdx_flow_stats *stats)
+				  struct wdx_check *check, struct wdx_flow_stats *stats)
 {
 	uint32_t steps = MAX_STEPS;
-	struct flow x = {.map = map, .wasm = wasm, .code = code, .stats = stats, .steps = &steps};
+	struct flow x = {.map = map,
+			 .wasm = wasm,
+			 .code = code,
+			 .stats = stats,
+			 .check = check,
+			 .v.keep_uses = check != NULL,
+			 .steps = &steps};
 	struct wdx_error *err = wdx_machine_init(&x.m, map, target, code);
 
 	memset(stats, 0, sizeof(*stats));
@@ -2092,6 +2138,9 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 			err = refine_function(&x, &map->funcs.data[i], i);
 		if (!err)
 			take(&x);
+	} else if (!err && check) {
+		for (size_t i = 0; i < map->funcs.len; i++)
+			wdx_check_skip(check, map, &map->funcs.data[i]);
 	}
 	wdx_summary_deinit(&x.summary);
 	wdx_values_deinit(&x.v);

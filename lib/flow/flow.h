@@ -10,16 +10,18 @@
 
 #include "flow/code.h"
 
+struct wdx_check; /* check.h */
+
 struct wdx_flow_stats {
 	uint64_t functions, followed; /* functions with locals; of these the code was understood */
 	uint64_t claims, proved;      /* ranges of the map looked at; borne out by the code */
-	uint64_t contradicted;	      /* the place holds something else */
 };
 
 /* Replaces the ranges of locals and of the context pointer in the map by those proved, in functions
- * whose code can be followed; others keep what the map claims. */
+ * whose code can be followed; others keep what the map claims.  The claims are judged as well where
+ * `check` is not NULL. */
 struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wasm,
 				  const struct wdx_target *target, const struct wdx_codeindex *code,
-				  struct wdx_flow_stats *stats);
+				  struct wdx_check *check, struct wdx_flow_stats *stats);
 
 #endif

@@ -64,6 +64,7 @@ struct wdx_values_work {
 	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
 	uint32_t *locals, *last; /* by local: its value, its last change */
 	uint32_t next_loop;
+	uint32_t at; /* the instruction */
 	uint64_t budget;
 	bool left; /* a way out of the function has been seen */
 	bool unknown, nomem;
@@ -113,14 +114,28 @@ static struct label *top(struct wdx_values_work *w)
 	return &w->labels.data[w->labels.len - 1];
 }
 
+static void note_use(struct wdx_values_work *w, uint32_t value)
+{
+	struct wdx_value_use *u = wdx_vec_push(&w->v->uses);
+
+	if (u)
+		*u = (struct wdx_value_use){w->at, value};
+	w->nomem |= !u;
+}
+
 /* Below a block's own values there is nothing to take; in dead code anything may be. */
 static uint32_t pop(struct wdx_values_work *w)
 {
+	uint32_t value;
+
 	if (w->stack.len <= top(w)->height) {
 		w->unknown |= !top(w)->dead;
 		return 0;
 	}
-	return w->stack.data[--w->stack.len];
+	value = w->stack.data[--w->stack.len];
+	if (w->v->keep_uses)
+		note_use(w, value);
+	return value;
 }
 
 static uint32_t fresh(struct wdx_values_work *w, uint32_t pos)
@@ -633,6 +648,7 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	static const uint8_t const_types[] = {WDX_I32, WDX_I64, WDX_F32, WDX_F64};
 
+	w->at = insn->pos.v;
 	switch (insn->opcode) {
 	case WDX_WASM_BLOCK:
 	case WDX_WASM_LOOP:
@@ -809,7 +825,7 @@ static void file_segments(struct wdx_values_work *w)
 
 static void reset(struct wdx_values_work *w)
 {
-	w->v->values.len = w->v->inputs.len = w->v->stores.len = 0;
+	w->v->values.len = w->v->inputs.len = w->v->stores.len = w->v->uses.len = 0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
 	w->changes.len = 0;
 	w->next_loop = 0;
@@ -874,6 +890,7 @@ void wdx_values_deinit(struct wdx_values *v)
 	wdx_vec_free(&v->inputs);
 	wdx_vec_free(&v->segments);
 	wdx_vec_free(&v->stores);
+	wdx_vec_free(&v->uses);
 	free(v->first);
 	if (w) {
 		wdx_vec_free(&w->stack);

@@ -56,11 +56,17 @@ struct wdx_wasm_store { /* where a store goes: address and offset; the sum of a 
 	uint64_t offset;
 };
 
+struct wdx_value_use { /* an instruction takes the value from the operand stack */
+	uint32_t pos, value;
+};
+
 struct wdx_values {
 	WDX_VEC(struct wdx_value) values; /* [0] is unknown */
 	WDX_VEC(struct wdx_value_input) inputs;
 	WDX_VEC(struct wdx_segment) segments;  /* local after local, by position */
 	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
+	bool keep_uses;			       /* to be set: fill the next, too */
+	WDX_VEC(struct wdx_value_use) uses;    /* by position */
 	uint32_t *first;    /* of each local, then of each global followed; one more behind them */
 	uint32_t nlocals;   /* without globals */
 	uint32_t nfollowed; /* with them */

@@ -10,10 +10,13 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "flow/check.h"
 #include "flow/flow.h"
 #include "map/map.h"
 #include "native/native.h"
 #include "tap.h"
+
+enum { TEXT = 1024 };
 
 struct match {
 	const char *what;
@@ -21,6 +24,11 @@ struct match {
 	const char *wasm; /* in hexadecimal digits */
 	const char *map;
 	const char *places; /* of the local: native range, place; r0 is a register, = a constant */
+};
+
+struct faulty { /* some of its claims the code contradicts */
+	struct match match;
+	const char *faults;
 };
 
 static const struct match cases[] = {
@@ -150,6 +158,77 @@ static const struct match cases[] = {
 	 "4-7 =0; 7-9 r0; 9-e r3"},
 };
 
+static const struct faulty faulty[] = {
+	/* push rbp; mov rbp, rsp; sub rsp,32; mov [rsp], rbx; p0: imul eax, edx, 3; p1: mov
+	 * [rsp+8], rax; mov rcx, rax; q: call M; M: mov eax, [rsp+8]; add eax, 1; R: mov rbx,
+	 * [rsp]; add rsp,32; pop rbp; ret; local 3 is said to be in rcx to the end */
+	{{"claims over a call, and of a register of the caller's", 3,
+	  "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	  "1001200341016a0b02000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu"
+	  "\",\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac"
+	  "63441341620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":45,"
+	  "\"bytes\":\"VUiJ5UiD7CBIiRwka8IDSIlEJAhIicHoAAAAAItEJAiDwAFIixwkSIPEIF3D\"},\"pr"
+	  "eserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions"
+	  "\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":45,\"pairs\":[[0,n"
+	  "ull],[12,9],[15,12],[28,18],[35,19]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,1"
+	  "2,{\"reg\":\"rbx\"}]]},{\"index\":2,\"ranges\":[[12,15,{\"const\":7}]]},{\"index"
+	  "\":3,\"ranges\":[[12,15,{\"reg\":\"rbx\"}],[23,45,{\"reg\":\"rcx\"}]]}],\"calls"
+	  "\":[28]}]}",
+	  "c-f =0; f-14 r0; 14-2b cfa-40"},
+	 "3 c-f at c: what the caller had there, not the constant 0; 3 17-2d at 1c: nothing: the "
+	 "call at 0x17 may change it, call at wasm 0x28, not the result of i32.mul at wasm 0x25"},
+	/* p0: lea ecx, [rdi+4]; p1: mov edx, 6; p2: imul ecx, edi; p3: lea eax, [rcx+5]; R: ret;
+	 * local 1 is said to be in rdi, local 2, the constant 5, in rdx, and local 3 to be 1 */
+	{{"claims of a sum in its operand's register, and of constants", 1,
+	  "0061736d0100000001060160017f017f030201000a19011701037f200041046a2101410521022000"
+	  "20016c20026a0b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu"
+	  "\",\"module\":{\"size\":47,\"sha256\":\"7f294b82bfc105f0b146515fcc6d0f27493a98fd"
+	  "e982b756646947d3493644d7\"},\"offsets\":\"code-section\",\"code\":{\"size\":15,"
+	  "\"bytes\":\"jU8EugYAAAAPr8+NQQXD\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12"
+	  "\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts"
+	  "\":[{\"lo\":0,\"hi\":15,\"pairs\":[[0,9],[3,12],[8,20],[11,23],[14,24]]}],\"loca"
+	  "ls\":[{\"index\":0,\"ranges\":[[0,8,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ranges\""
+	  ":[[0,3,{\"const\":0}],[3,14,{\"reg\":\"rdi\"}]]},{\"index\":2,\"ranges\":[[3,8,{"
+	  "\"const\":5}],[8,14,{\"reg\":\"rdx\"}]]},{\"index\":3,\"ranges\":[[0,8,{\"const"
+	  "\":1}]]}]}]}",
+	  "0-3 =0; 3-b r2"},
+	 "1 3-e at 3: parameter 0, not the result of i32.add at wasm 0x1f; 2 3-8 at 3: the "
+	 "constant 5, not the constant 0; 2 8-e at 8: the constant 6, put there at 0x3, not the "
+	 "constant 5; 3 0-8 at 0: the constant 1, not the constant 0"},
+	/* p0: mov r8d, edi; mov ecx, 0; p1: test esi, esi; je M; nop; M: mov edi, esi; p2: lea eax,
+	 * [r8+rsi]; R: ret; local 0 is said to be in rcx at p2 */
+	{{"a parameter in a register with a constant", 0,
+	  "0061736d0100000001070160027f7f017f030201000a15011301017f4100210220010440010b2000"
+	  "20016a0b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu"
+	  "\",\"module\":{\"size\":44,\"sha256\":\"a83af4c40f1dd3c33ad971c9271f2d89d6ef76f5"
+	  "cafccc018c56fee8bc4bd948\"},\"offsets\":\"code-section\",\"code\":{\"size\":20,"
+	  "\"bytes\":\"QYn4uQAAAACF9nQBkIn3QY0EMMM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp"
+	  "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\""
+	  ",\"parts\":[{\"lo\":0,\"hi\":20,\"pairs\":[[0,5],[8,11],[13,15],[15,19],[19,20]]"
+	  "}],\"locals\":[{\"index\":0,\"ranges\":[[0,8,{\"reg\":\"rdi\"}],[15,19,{\"reg\":"
+	  "\"rcx\"}]]},{\"index\":1,\"ranges\":[[0,19,{\"reg\":\"rsi\"}]]}]}]}",
+	  "0-3 r5; 3-14 r8"},
+	 "0 f-13 at f: the constant 0, not parameter 0"},
+	/* p0: mov r8d, edi; mov ecx, 0; p1: test edi, edi; je M; nop; M: mov edi, esi; p2: lea eax,
+	 * [r8+rsi]; R: ret; local 0 is said to be in rcx at p2 */
+	{{"a parameter in a register with a constant, where a condition may have told", 0,
+	  "0061736d0100000001070160027f7f017f030201000a15011301017f4100210220000440010b2000"
+	  "20016a0b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu"
+	  "\",\"module\":{\"size\":44,\"sha256\":\"a5f4263ba79299402cdca2f1e69db24ef5c0690d"
+	  "4f1fc92b7e0599c5e3974d1c\"},\"offsets\":\"code-section\",\"code\":{\"size\":20,"
+	  "\"bytes\":\"QYn4uQAAAACF/3QBkIn3QY0EMMM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp"
+	  "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\""
+	  ",\"parts\":[{\"lo\":0,\"hi\":20,\"pairs\":[[0,5],[8,11],[13,15],[15,19],[19,20]]"
+	  "}],\"locals\":[{\"index\":0,\"ranges\":[[0,8,{\"reg\":\"rdi\"}],[15,19,{\"reg\":"
+	  "\"rcx\"}]]},{\"index\":1,\"ranges\":[[0,19,{\"reg\":\"rsi\"}]]}]}]}",
+	  "0-3 r5; 3-14 r8"},
+	 ""},
+};
+
 static unsigned nibble(char c)
 {
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
@@ -195,15 +274,31 @@ static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t 
 	}
 }
 
-static void run(const struct match *c)
+static void note_fault(const struct wdx_fault *f, void *arg)
 {
+	char *out = arg;
+	size_t n = strlen(out);
+
+	snprintf(out + n, TEXT - n, "%s%u %x-%x at %x: %s, not %s", n ? "; " : "", f->entity->index,
+		 f->range->lo, f->range->hi, f->at, f->holds, f->instead);
+}
+
+static void compare(const char *what, const char *got, const char *wanted)
+{
+	if (!ok(!strcmp(got, wanted), "%s", what))
+		printf("# got:    %s\n# wanted: %s\n", got, wanted);
+}
+
+static void run(const struct match *c, const char *wanted)
+{
+	char got[TEXT], faults[TEXT] = "";
+	struct wdx_check check = {.fault = note_fault, .arg = faults};
 	struct wdx_flow_stats stats;
 	struct wdx_codeindex code;
 	struct wdx_target *target;
 	struct wdx_buf wasm = {0};
 	struct wdx_wasm m;
 	struct wdx_map map;
-	char got[512];
 
 	unhex(c->wasm, &wasm);
 	struct wdx_error *err = wdx_wasm_init(&m, wasm.data, wasm.len);
@@ -217,12 +312,13 @@ static void run(const struct match *c)
 	}
 	err = wdx_code_init(&code, &m, &map, target);
 	if (!err)
-		err = wdx_flow_refine(&map, &m, target, &code, &stats);
+		err = wdx_flow_refine(&map, &m, target, &code, &check, &stats);
 	ok(!err && stats.followed, "%s: followed", c->what);
 	describe(&map, c->local, got, sizeof(got));
-	if (!ok(!strcmp(got, c->places), "%s", c->what))
-		printf("# got:    %s\n# wanted: %s\n", got, c->places);
+	compare(c->what, got, c->places);
+	compare(c->what, faults, wanted);
 	wdx_error_destroy(err);
+	wdx_check_deinit(&check);
 	wdx_code_deinit(&code);
 	wdx_map_deinit(&map);
 	wdx_target_destroy(target);
@@ -233,6 +329,8 @@ static void run(const struct match *c)
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		run(&cases[i]);
+		run(&cases[i], "");
+	for (size_t i = 0; i < sizeof(faulty) / sizeof(*faulty); i++)
+		run(&faulty[i].match, faulty[i].faults);
 	return done();
 }
