@@ -20,26 +20,49 @@ uint64_t wdx_cfg_ways(void *arg, uint32_t jump)
 	return n <= MAX_TABLE ? n : 0;
 }
 
+/* Whether the first part comes first in the code, too, and the others in their order. */
+static bool ascend(const struct wdx_map_part *part, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+		if (part[i].lo < part[i - 1].hi)
+			return false;
+	return true;
+}
+
+static void take_piece(struct wdx_machine *m, const struct wdx_reach_piece *p)
+{
+	const struct wdx_reach *r = &m->work->reach;
+
+	for (size_t i = p->first; i < p->first + (p->hi - p->lo); i++)
+		if (r->marks[i] & WDX_REACH_START)
+			m->insns.data[m->insns.len++] = (struct wdx_minsn){
+				.at = p->lo + (uint32_t)(i - p->first),
+				.slot = WDX_NO_PLACE,
+				.a = r->found.data[r->where[i]].a,
+			};
+}
+
 static void decode_all(struct wdx_machine *m)
 {
 	const struct wdx_map_part *part = &m->map->parts.data[m->f->map->first_part];
 	struct wdx_machine_work *w = m->work;
 	struct wdx_reach *r = &w->reach;
+	const struct wdx_reach_piece *p;
 
 	m->insns.len = 0;
 	wdx_reach_begin(r, part->lo, part->hi);
-	if (!r->nomem)
-		wdx_reach_lead(r, r->lo);
+	for (uint32_t i = 1; i < m->f->map->nparts && !r->nomem; i++)
+		wdx_reach_add(r, part[i].lo, part[i].hi);
+	r->unknown = !ascend(part, m->f->map->nparts);
+	if (!r->nomem && !r->unknown)
+		wdx_reach_lead(r, part->lo);
 	wdx_reach_run(r);
 	w->unknown = r->unknown;
 	w->nomem = r->nomem || !wdx_vec_reserve(&m->insns, r->found.len);
-	for (uint32_t at = r->lo; at < r->hi && !w->unknown && !w->nomem; at++)
-		if (wdx_reach_starts(r, at))
-			m->insns.data[m->insns.len++] = (struct wdx_minsn){
-				.at = at,
-				.slot = WDX_NO_PLACE,
-				.a = r->found.data[r->where[at - r->lo]].a,
-			};
+	if (w->unknown || w->nomem)
+		return;
+	wdx_vec_each (p, &r->pieces)
+		take_piece(m, p);
 }
 
 /* Callees take their stack arguments away; the caller then makes room again at once. */
@@ -73,7 +96,8 @@ static void find_blocks(struct wdx_machine *m)
 	m->blocks.len = 0;
 	for (uint32_t i = 0; i < m->insns.len; i++) {
 		const struct wdx_minsn *insn = &m->insns.data[i];
-		bool begins = !i || w->reach.marks[insn->at - w->reach.lo] & WDX_REACH_LEADER ||
+		size_t n = wdx_reach_index(&w->reach, insn->at);
+		bool begins = !i || w->reach.marks[n] & WDX_REACH_LEADER ||
 			      end_of(insn - 1) != insn->at || !insn[-1].a.falls;
 		struct wdx_mblock *b;
 
@@ -87,7 +111,7 @@ static void find_blocks(struct wdx_machine *m)
 		}
 		b = &m->blocks.data[m->blocks.len - 1];
 		b->n++;
-		w->reach.where[insn->at - w->reach.lo] = (uint32_t)m->blocks.len - 1;
+		w->reach.where[n] = (uint32_t)m->blocks.len - 1;
 	}
 }
 
@@ -100,7 +124,7 @@ static void add_succ(struct wdx_machine *m, struct wdx_mblock *b, uint32_t at)
 		w->unknown = true;
 		return;
 	}
-	to = w->reach.where[at - w->reach.lo];
+	to = w->reach.where[wdx_reach_index(&w->reach, at)];
 	for (uint32_t k = b->first_succ; k < m->succs.len; k++)
 		if (m->succs.data[k] == to)
 			return;
@@ -132,7 +156,7 @@ static void find_succs(struct wdx_machine *m)
 			add_succ(m, b, last->a.target);
 		if (last->a.indirect)
 			add_table(m, b, last->at);
-		if (last->a.falls && end_of(last) < m->work->reach.hi)
+		if (last->a.falls && wdx_reach_index(&m->work->reach, end_of(last)) != SIZE_MAX)
 			add_succ(m, b, end_of(last));
 		b->nsuccs = (uint32_t)m->succs.len - b->first_succ;
 	}

@@ -1555,14 +1555,16 @@ static void add_found(struct flow *x, uint32_t lo, uint32_t hi, const struct fou
 	x->nomem |= !f;
 }
 
-/* The first interval behind i that shows a state, or the end. */
+/* The first interval behind i in its part that shows a state; UINT32_MAX: there is none. */
 static uint32_t next_shown(const struct flow *x, uint32_t i)
 {
+	const struct wdx_interval *iv = x->code->intervals.data;
 	uint32_t end = x->f->first + x->f->n;
 
-	for (i++; i < end && !shows(&x->code->intervals.data[i]); i++)
-		;
-	return i;
+	for (i++; i < end && !(iv[i].flags & WDX_IV_PART); i++)
+		if (shows(&iv[i]))
+			return i;
+	return NONE;
 }
 
 /* In the order of positions, and of addresses where these are the same. */
@@ -1584,7 +1586,8 @@ static void find_pieces(struct flow *x)
 		next = next_shown(x, i);
 		x->pieces.data[x->pieces.len++] =
 			(struct piece){iv[i].wasm, iv[i].lo, iv[i].hi,
-				       next == end ? NONE : iv[next].wasm, iv[next - 1].hi};
+				       next == NONE ? NONE : iv[next].wasm,
+				       next == NONE ? 0 : iv[next - 1].hi};
 	}
 }
 

@@ -578,7 +578,7 @@ struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *w
 	struct wdx_machine_work *w = m->work;
 
 	*known = false;
-	if (!wdx_machine_able(m) || f->map->nparts != 1)
+	if (!wdx_machine_able(m))
 		return NULL;
 	w->wasm = wasm;
 	w->unknown = w->nomem = false;

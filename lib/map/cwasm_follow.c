@@ -77,8 +77,8 @@ static void decode(struct wdx_follow *x)
 	x->nomem |= r->nomem || !wdx_vec_reserve(&x->insns, r->found.len);
 	if (x->unknown || x->nomem)
 		return;
-	for (uint32_t at = r->lo; at < r->hi; at++) {
-		uint32_t *where = &r->where[at - r->lo];
+	for (uint32_t at = x->part->lo; at < x->part->hi; at++) {
+		uint32_t *where = &r->where[wdx_reach_index(r, at)];
 
 		if (!wdx_reach_starts(r, at))
 			continue;
@@ -383,7 +383,7 @@ static void reach(struct wdx_follow *x, uint32_t at, struct wdx_follow_state s)
 		x->unknown = true;
 		return;
 	}
-	i = x->code.where[at - x->part->lo];
+	i = x->code.where[wdx_reach_index(&x->code, at)];
 	enter_patch(x, at, &s);
 	if (!join(&x->insns.data[i].in, &s))
 		return;

@@ -5,16 +5,32 @@
 
 #include "base/reader.h"
 
+const struct wdx_reach_piece *wdx_reach_piece_at(const struct wdx_reach *r, uint32_t at)
+{
+	size_t lo = 0, hi = r->pieces.len;
+
+	while (lo < hi) { /* the first that ends behind it */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (r->pieces.data[mid].hi <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < r->pieces.len && r->pieces.data[lo].lo <= at ? &r->pieces.data[lo] : NULL;
+}
+
 void wdx_reach_lead(struct wdx_reach *r, uint32_t at)
 {
+	size_t i = wdx_reach_index(r, at);
 	uint32_t *slot;
 
-	if (at < r->lo || at >= r->hi) {
+	if (i == SIZE_MAX) {
 		r->unknown = true;
 		return;
 	}
-	r->marks[at - r->lo] |= WDX_REACH_LEADER;
-	if (r->marks[at - r->lo] & WDX_REACH_START)
+	r->marks[i] |= WDX_REACH_LEADER;
+	if (r->marks[i] & WDX_REACH_START)
 		return;
 	slot = wdx_vec_push(&r->todo);
 	if (slot)
@@ -22,17 +38,18 @@ void wdx_reach_lead(struct wdx_reach *r, uint32_t at)
 	r->nomem |= !slot;
 }
 
-/* All ways must lead into the piece, or it is something else; and tables do not overlap. */
+/* All ways must lead into the code, or it is something else; and tables do not overlap. */
 static void read_table(struct wdx_reach *r, uint32_t jump, uint32_t at)
 {
+	const struct wdx_reach_piece *p = wdx_reach_piece_at(r, jump);
 	uint64_t n = r->ways_of(r->arg, jump);
 	struct wdx_reader words;
 
-	if (!n || n > (r->hi - at) / 4 || r->ways.len + n > (r->hi - r->lo) / 4) {
+	if (!n || n > (p->hi - at) / 4 || r->ways.len + n > r->size_all / 4) {
 		r->unknown = true;
 		return;
 	}
-	wdx_reader_init(&words, r->code + at, r->hi - at, 0, r->big_endian);
+	wdx_reader_init(&words, r->code + at, p->hi - at, 0, r->big_endian);
 	while (n-- && !r->unknown && !r->nomem) {
 		uint32_t to = at + wdx_read_u32(&words);
 		struct wdx_reach_way *way = wdx_vec_push(&r->ways);
@@ -46,9 +63,10 @@ static void read_table(struct wdx_reach *r, uint32_t jump, uint32_t at)
 
 static bool claim_bytes(struct wdx_reach *r, uint32_t at, uint32_t size)
 {
-	uint8_t *marks = r->marks + (at - r->lo);
+	uint8_t *marks = r->marks + wdx_reach_index(r, at);
 
-	if (size > r->hi - at || *marks & WDX_REACH_INSIDE)
+	if (wdx_reach_index(r, at + size - 1) - wdx_reach_index(r, at) != size - 1 ||
+	    *marks & WDX_REACH_INSIDE)
 		return false;
 	*marks |= WDX_REACH_START;
 	for (uint32_t i = 1; i < size; i++) {
@@ -62,8 +80,10 @@ static bool claim_bytes(struct wdx_reach *r, uint32_t at, uint32_t size)
 /* From there on, as far as control falls. */
 static void decode_run(struct wdx_reach *r, uint32_t at)
 {
-	while (!r->unknown && !r->nomem && at < r->hi &&
-	       !(r->marks[at - r->lo] & WDX_REACH_START)) {
+	size_t n;
+
+	while (!r->unknown && !r->nomem && (n = wdx_reach_index(r, at)) != SIZE_MAX &&
+	       !(r->marks[n] & WDX_REACH_START)) {
 		struct wdx_reach_insn *i = wdx_vec_push(&r->found);
 
 		if (!i) {
@@ -76,7 +96,7 @@ static void decode_run(struct wdx_reach *r, uint32_t at)
 			r->unknown = true;
 			return;
 		}
-		r->where[at - r->lo] = (uint32_t)r->found.len - 1;
+		r->where[n] = (uint32_t)r->found.len - 1;
 		at += i->a.size;
 		if (i->a.target != UINT32_MAX && !i->a.call)
 			wdx_reach_lead(r, i->a.target);
@@ -84,30 +104,44 @@ static void decode_run(struct wdx_reach *r, uint32_t at)
 			read_table(r, i->at, at);
 		if (!i->a.falls)
 			return;
-		if (i->a.leaves && !i->a.call && at < r->hi)
-			r->marks[at - r->lo] |= WDX_REACH_LEADER;
+		n = i->a.leaves && !i->a.call ? wdx_reach_index(r, at) : SIZE_MAX;
+		if (n != SIZE_MAX)
+			r->marks[n] |= WDX_REACH_LEADER;
 	}
+}
+
+/* Room for so many bytes; gives the first of them that is not clear. */
+static size_t make_room(struct wdx_reach *r, size_t n)
+{
+	if (n <= r->bytes)
+		return r->size_all;
+	free(r->marks);
+	free(r->where);
+	r->marks = malloc(2 * n);
+	r->where = malloc(2 * n * sizeof(*r->where));
+	r->bytes = r->marks && r->where ? 2 * n : 0;
+	return 0;
+}
+
+void wdx_reach_add(struct wdx_reach *r, uint32_t lo, uint32_t hi)
+{
+	struct wdx_reach_piece *p = wdx_vec_push(&r->pieces);
+	size_t n = r->size_all + (hi - lo), clear = make_room(r, n);
+
+	r->nomem |= !p || !r->bytes;
+	if (r->nomem)
+		return;
+	*p = (struct wdx_reach_piece){lo, hi, r->size_all};
+	memset(r->marks + clear, 0, n - clear);
+	r->size_all = n;
 }
 
 void wdx_reach_begin(struct wdx_reach *r, uint32_t lo, uint32_t hi)
 {
-	size_t n = hi - lo;
-
-	r->lo = lo;
-	r->hi = hi;
+	r->pieces.len = r->size_all = 0;
 	r->found.len = r->ways.len = r->todo.len = 0;
 	r->unknown = r->nomem = false;
-	if (n > r->bytes) {
-		free(r->marks);
-		free(r->where);
-		r->marks = malloc(n);
-		r->where = malloc(n * sizeof(*r->where));
-		r->bytes = r->marks && r->where ? n : 0;
-	}
-	if (r->bytes)
-		memset(r->marks, 0, n);
-	else
-		r->nomem = true;
+	wdx_reach_add(r, lo, hi);
 }
 
 void wdx_reach_run(struct wdx_reach *r)
@@ -118,6 +152,7 @@ void wdx_reach_run(struct wdx_reach *r)
 
 void wdx_reach_deinit(struct wdx_reach *r)
 {
+	wdx_vec_free(&r->pieces);
 	wdx_vec_free(&r->found);
 	wdx_vec_free(&r->ways);
 	wdx_vec_free(&r->todo);

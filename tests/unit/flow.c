@@ -156,6 +156,40 @@ static const struct match cases[] = {
 	 "lo\":0,\"hi\":24,\"pairs\":[[0,null],[4,9],[7,12],[19,18],[22,19]]}],\"locals\":[{\""
 	 "index\":3,\"ranges\":[[7,19,{\"reg\":\"rax\"}]]}],\"calls\":[19]}]}",
 	 "4-7 =0; 7-9 r0; 9-e r3"},
+	/* push rbp; mov rbp, rsp; sub rsp,16; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; test esi,
+	 * esi; jne C; p2: mov eax, [rsp+8]; p3: add eax, 1; R: add rsp,16; pop rbp; ret; not the
+	 * function's: mov ebx, 7; mov [rsp+8], rbx; ret; C: call; jmp p2 */
+	{"hot and cold", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a1c021701027f200241036c2103"
+	 "2001044010010b200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu"
+	 "\",\"module\":{\"size\":56,\"sha256\":\"80e647954369e349e2f96bef3f6e6b5e6815a2e5"
+	 "ca8a60af0b970e6fbef33a34\"},\"offsets\":\"code-section\",\"code\":{\"size\":51,"
+	 "\"bytes\":\"VUiJ5UiD7BBrwgNIiUQkCIX2dRiLRCQIg8ABSIPEEF3DuwcAAABIiVwkCMPo8P///+vh"
+	 "\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fu"
+	 "nctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":33,\"pairs"
+	 "\":[[0,null],[8,9],[11,14],[20,19],[24,23],[27,24]]},{\"lo\":44,\"hi\":51,\"pair"
+	 "s\":[[44,16],[49,18]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,20,{\"reg\":\"rs"
+	 "i\"}]]},{\"index\":2,\"ranges\":[[0,11,{\"reg\":\"rdx\"}]]},{\"index\":3,\"range"
+	 "s\":[[11,20,{\"reg\":\"rax\"}]]}],\"calls\":[49]}]}",
+	 "8-b =0; b-10 r0; 10-1f cfa-24; 2c-33 cfa-24"},
+	/* push rbp; mov rbp, rsp; sub rsp,16; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; test esi,
+	 * esi; jne C; p2: mov eax, [rsp+8]; p3: add eax, 1; R: add rsp,16; pop rbp; ret; not the
+	 * function's: mov ebx, 7; mov [rsp+8], rbx; ret; C: call; jmp p2 */
+	{"hot and cold: nothing is said of what lies between", 4,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a1c021701027f200241036c2103"
+	 "2001044010010b200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu"
+	 "\",\"module\":{\"size\":56,\"sha256\":\"80e647954369e349e2f96bef3f6e6b5e6815a2e5"
+	 "ca8a60af0b970e6fbef33a34\"},\"offsets\":\"code-section\",\"code\":{\"size\":51,"
+	 "\"bytes\":\"VUiJ5UiD7BBrwgNIiUQkCIX2dRiLRCQIg8ABSIPEEF3DuwcAAABIiVwkCMPo8P///+vh"
+	 "\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fu"
+	 "nctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":33,\"pairs"
+	 "\":[[0,null],[8,9],[11,14],[20,19],[24,23],[27,24]]},{\"lo\":44,\"hi\":51,\"pair"
+	 "s\":[[44,16],[49,18]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,20,{\"reg\":\"rs"
+	 "i\"}]]},{\"index\":2,\"ranges\":[[0,11,{\"reg\":\"rdx\"}]]},{\"index\":3,\"range"
+	 "s\":[[11,20,{\"reg\":\"rax\"}]]}],\"calls\":[49]}]}",
+	 "8-21 =0; 2c-33 =0"},
 };
 
 static const struct faulty faulty[] = {
