@@ -151,6 +151,15 @@ engine_lib()
 	return 1
 }
 
+# engine_host VERSION: the host that runs it.
+engine_host()
+{
+	case $1 in
+	*-aarch64) echo "$HOST-aarch64" ;;
+	*) echo "$HOST" ;;
+	esac
+}
+
 # need_tool, need_engine VERSION: skip the file without them.
 need_tool()
 {
@@ -172,11 +181,11 @@ wasm_strip()
 engine_run()
 {
 	local version=$1
-	local run=("$HOST")
+	local run=("$(engine_host "$version")")
 
 	shift
 	if [ "${version%-aarch64}" != "$version" ]; then
-		run=(qemu-aarch64 -L "$CROSS_ROOT" "$HOST-aarch64")
+		run=(qemu-aarch64 -L "$CROSS_ROOT" "${run[@]}")
 	fi
 	"${run[@]}" --lib "$(engine_lib "$version")" "$@"
 }

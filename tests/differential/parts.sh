@@ -60,7 +60,7 @@ for module in calc-O0-dw4 calc-O2-dw5; do
 			"$(stat "$TMP/x.stats" functions_checked)"
 		whole=$(stat "$TMP/x.stats" covered_bytes) cut=$(stat "$TMP/cut.stats" covered_bytes)
 		ok "$what: nearly as much is found ($cut of $whole)" [ $((cut * 100)) -ge $((whole * 98)) ]
-		ok "$what: nothing is wrong" "$STEPPER" --host "$HOST" --lib "$(engine_lib "$ENGINE")" --stops 2000 \
+		ok "$what: nothing is wrong" "$STEPPER" --host "$(engine_host "$ENGINE")" --lib "$(engine_lib "$ENGINE")" --stops 2000 \
 			"$wasm" "$TMP/x.cwasm" "$TMP/cut.debug" "$TMP/cut.json"
 	done
 done

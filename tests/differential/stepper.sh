@@ -17,7 +17,7 @@ step()
 	local what=$1 module=$2 image=$3
 
 	shift 3
-	"$STEPPER" --host "$HOST" --lib "$(engine_lib "$ENGINE")" "$@" "$module" "$image.cwasm" \
+	"$STEPPER" --host "$(engine_host "$ENGINE")" --lib "$(engine_lib "$ENGINE")" "$@" "$module" "$image.cwasm" \
 		"$image.debug" "$image.json" >"$TMP/.step" 2>&1
 	is "$what" $? 0
 	unlike "$what: no claim of the map is shown that is false" "$(cat "$TMP/.step")" ' map-fault'

@@ -211,9 +211,9 @@ void align_end(struct align *a)
 
 /* ---- activations ----------------------------------------------------------------------------- */
 
-enum alignment align_enter(struct align *a, uint32_t func, uint64_t sp)
+enum alignment align_enter(struct align *a, uint32_t func, uint64_t cfa)
 {
-	uint64_t at = position(a, a->npending), cfa = sp + 8, i = at + 1; /* NO_EVENT + 1 is 0 */
+	uint64_t at = position(a, a->npending), i = at + 1; /* NO_EVENT + 1 is 0 */
 	const struct event *e;
 
 	while ((e = event(a, i)) && !e->begins && i - at <= AHEAD)
@@ -362,13 +362,13 @@ static enum alignment take(struct align *a, uint32_t native, uint32_t wasm, cons
 }
 
 enum alignment align_stop(struct align *a, uint32_t native, uint32_t wasm, uint32_t func,
-			  uint64_t sp, struct event *out, struct pending **to)
+			  uint64_t depth, struct event *out, struct pending **to)
 {
 	const struct activation *top;
 	struct choice best;
 	enum alignment got;
 
-	while (a->depth && a->stack[a->depth - 1].cfa <= sp)
+	while (a->depth && a->stack[a->depth - 1].cfa <= depth)
 		a->depth--;
 	if (!a->depth || a->stack[a->depth - 1].func != func)
 		return ALIGN_NO_ACTIVATION;

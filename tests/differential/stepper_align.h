@@ -91,12 +91,13 @@ struct align {
 void align_init(struct align *a, const struct world *w, struct interp *scout);
 /* One breakpoint more, or less, that stands for that instruction. */
 void align_mark(struct align *a, uint32_t wasm, bool on);
-/* The process stands at the first instruction of a function; sp is its stack pointer. */
-enum alignment align_enter(struct align *a, uint32_t func, uint64_t sp);
-/* The process stands at code of `wasm` in that function.  OK: *out is its event.  PENDING: *to
+/* The process stands at the first instruction of a function; cfa is its frame address. */
+enum alignment align_enter(struct align *a, uint32_t func, uint64_t cfa);
+/* The process stands at code of `wasm` in that function; functions whose frame addresses are at or
+ * below `depth` have returned.  OK: *out is its event.  PENDING: *to
  * wants the state of the process. */
 enum alignment align_stop(struct align *a, uint32_t native, uint32_t wasm, uint32_t func,
-			  uint64_t sp, struct event *out, struct pending **to);
+			  uint64_t depth, struct event *out, struct pending **to);
 /* There will be no more stops. */
 void align_end(struct align *a);
 

@@ -53,7 +53,7 @@ struct rule { /* of one register in a frame */
 	struct expr *expr;
 };
 enum { RULE_UNDEFINED, RULE_SAME, RULE_SAVED, RULE_EXPR, RULE_VALUE };
-#define NREGS 33
+#define NREGS PROC_REGS
 
 struct cfi { /* of one native address */
 	uint32_t native;
@@ -84,8 +84,8 @@ struct native_frame {
 	bool inner;
 	uint64_t pc;
 	uint32_t lookup; /* native offset: of pc, in outer frames of pc - 1; NOWHERE */
-	uint64_t reg[17];
-	uint32_t valid; /* bit by register */
+	uint64_t reg[PROC_REGS];
+	uint64_t valid; /* bit by register */
 	bool have_cfa;
 	uint64_t cfa;
 	const struct plan *plan;

@@ -80,10 +80,9 @@ static bool look(struct session *s, uint32_t native)
  * next function it calls. */
 static bool come_back(struct session *s, uint32_t from)
 {
-	uint64_t to = 0;
+	uint64_t to = proc_returns_to(&s->p, from);
 
-	if (s->p.code[from] != 0xc3 && s->p.code[from] != 0xc2 &&
-	    proc_read(&s->p, s->p.now.regs.rsp, &to, 8) && to - s->p.text < s->p.text_size)
+	if (to - s->p.text < s->p.text_size)
 		return proc_run_to(&s->p, to);
 	return proc_continue(&s->p);
 }

@@ -92,7 +92,7 @@ static bool plain_reg(const struct native_frame *f, unsigned number, uint8_t out
 {
 	if (f->inner)
 		return proc_reg(f->p, number, out, size);
-	if (number > 16 || !(f->valid >> number & 1))
+	if (number >= f->p->arch->nregs || !(f->valid >> number & 1))
 		return false; /* what calls do to vector registers is undefined */
 	memcpy(out, &f->reg[number], 8);
 	memset(out + 8, 0, 8);
@@ -106,8 +106,9 @@ static bool native_reg(void *ctx, unsigned number, uint8_t out[16], unsigned *si
 
 	if (!plain_reg(f, number, out, size))
 		return false;
-	for (unsigned i = 4; f->poison && f->poison->regs >> number & 1 && i < *size; i++)
-		out[i] ^= 0xa5;
+	if (f->poison && number < 64 && f->poison->regs >> number & 1)
+		for (unsigned i = 4; i < *size; i++)
+			out[i] ^= 0xa5;
 	return true;
 }
 
@@ -226,7 +227,7 @@ void native_frame_top(struct native_frame *f, const struct world *w, struct proc
 	f->w = w;
 	f->p = p;
 	f->inner = true;
-	f->pc = p->view->regs.rip;
+	f->pc = proc_pc(p);
 	f->lookup = proc_native(p);
 }
 
@@ -271,6 +272,7 @@ static bool recover(struct native_frame *f, unsigned i, const struct rule *r, ui
 
 bool native_frame_up(struct unwinder *u, const struct native_frame *inner, struct native_frame *up)
 {
+	const struct proc_arch *arch = inner->p->arch;
 	struct native_frame f = *inner;
 	const struct cfi *c;
 	bool ok;
@@ -281,17 +283,17 @@ bool native_frame_up(struct unwinder *u, const struct native_frame *inner, struc
 	memset(up, 0, sizeof(*up));
 	up->w = f.w;
 	up->p = f.p;
-	for (unsigned i = 0; i < 17; i++) {
+	for (unsigned i = 0; i < arch->nregs; i++) {
 		ok = recover(&f, i, &c->rule[i], &up->reg[i]);
-		if (i == 7 && c->rule[7].kind == RULE_UNDEFINED) {
-			up->reg[7] = f.cfa;
+		if (i == arch->sp && c->rule[i].kind == RULE_UNDEFINED) {
+			up->reg[i] = f.cfa;
 			ok = true;
 		}
-		up->valid |= (uint32_t)ok << i;
+		up->valid |= (uint64_t)ok << i;
 	}
-	if (!(up->valid >> 16 & 1))
+	if (!(up->valid >> arch->ra & 1))
 		return false;
-	up->pc = up->reg[16];
+	up->pc = up->reg[arch->ra];
 	up->lookup = up->pc - 1 - f.w->text < f.p->text_size ? (uint32_t)(up->pc - 1 - f.w->text)
 							     : NOWHERE;
 	return true;

@@ -5,67 +5,34 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
-#include <sys/ptrace.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stepper.h"
 
+static const struct proc_arch archs[] = {
+	{EM_X86_64, 17, 7, 16, 16, 17, 16, 5, {5, 4}, 8},
+	{EM_AARCH64, 33, 31, 32, 30, 64, 32, 2, {0, 1}, 0},
+};
+
 /* ---- resuming -------------------------------------------------------------------------------- */
 
-/* false: the process is over.  What stopped it is in *signal. */
-static bool wait_stop(struct proc *p, int *signal)
+static bool resume(struct proc *p, bool step, int *signal)
 {
-	while (waitpid(p->pid, &p->status, 0) < 0)
-		if (errno != EINTR)
-			fail("waitpid: %s", strerror(errno));
-	if (!WIFSTOPPED(p->status)) {
+	if (!p->how->resume(p, step, signal)) {
 		p->over = true;
 		return false;
 	}
-	*signal = WSTOPSIG(p->status);
 	p->now.stop++;
-	p->now.have_fp = false;
+	p->now.have = 0;
 	return true;
-}
-
-static void get_regs(struct proc *p)
-{
-	if (ptrace(PTRACE_GETREGS, p->pid, NULL, &p->now.regs))
-		fail("PTRACE_GETREGS: %s", strerror(errno));
-}
-
-static void set_pc(struct proc *p, uint64_t pc)
-{
-	p->now.regs.rip = pc;
-	if (ptrace(PTRACE_POKEUSER, p->pid, offsetof(struct user_regs_struct, rip), pc))
-		fail("PTRACE_POKEUSER: %s", strerror(errno));
-}
-
-static void poke(struct proc *p, uint64_t address, uint8_t byte)
-{
-	if (pwrite(p->memory_fd, &byte, 1, (off_t)address) != 1)
-		fail("code cannot be written: %s", strerror(errno));
-}
-
-static bool resume(struct proc *p, int how, int *signal)
-{
-	long deliver = p->signal;
-
-	p->signal = 0;
-	if (ptrace(how, p->pid, NULL, deliver))
-		fail("ptrace: %s", strerror(errno));
-	return wait_stop(p, signal);
 }
 
 uint32_t proc_native(const struct proc *p)
 {
-	uint64_t at = p->view->regs.rip - p->text;
+	uint64_t at = proc_pc(p) - p->text;
 
 	return at < p->text_size ? (uint32_t)at : NOWHERE;
 }
@@ -73,19 +40,17 @@ uint32_t proc_native(const struct proc *p)
 bool proc_step(struct proc *p)
 {
 	uint32_t at = proc_native(p);
-	bool lifted = at != NOWHERE && p->broken[at];
+	bool lifted = !p->how->steps_over && at != NOWHERE && p->broken[at], on;
 	int signal;
 
 	if (lifted)
-		poke(p, p->now.regs.rip, p->code[at]);
-	if (!resume(p, PTRACE_SINGLESTEP, &signal))
-		return false;
-	if (signal != SIGTRAP)
+		p->how->set_break(p, p->text + at, false);
+	on = resume(p, true, &signal);
+	if (on && signal != SIGTRAP)
 		p->signal = signal;
-	if (lifted)
-		poke(p, p->text + at, 0xcc);
-	get_regs(p);
-	return true;
+	if (on && lifted)
+		p->how->set_break(p, p->text + at, true);
+	return on;
 }
 
 static bool at_break(const struct proc *p)
@@ -105,41 +70,32 @@ bool proc_continue(struct proc *p)
 		if (at_break(p) && !p->signal)
 			return true;
 	}
-	for (;;) {
-		if (!resume(p, PTRACE_CONT, &signal))
-			return false;
-		get_regs(p);
-		if (signal == SIGTRAP) {
-			p->now.regs.rip--;
-			if (at_break(p)) {
-				set_pc(p, p->now.regs.rip);
-				return true;
-			}
-			p->now.regs.rip++;
-		}
+	while (resume(p, false, &signal)) {
+		if (signal == SIGTRAP && at_break(p))
+			return true;
 		p->signal = signal;
 	}
+	return false;
 }
 
 bool proc_run_to(struct proc *p, uint64_t address)
 {
-	uint8_t byte;
+	uint64_t at = address - p->text;
+	bool broken = p->code && at < p->text_size && p->broken[at], on;
 	int signal;
 
-	if (pread(p->memory_fd, &byte, 1, (off_t)address) != 1)
-		fail("no code at %#llx", (unsigned long long)address);
-	poke(p, address, 0xcc);
-	for (;;) {
-		if (!resume(p, PTRACE_CONT, &signal))
-			return false;
-		get_regs(p);
-		if (signal == SIGTRAP && p->now.regs.rip == address + 1)
+	if (!broken)
+		p->how->set_break(p, address, true);
+	p->until = address;
+	while ((on = resume(p, false, &signal))) {
+		if (signal == SIGTRAP && proc_pc(p) == address)
 			break;
 		p->signal = signal == SIGTRAP ? 0 : signal;
 	}
-	set_pc(p, address);
-	poke(p, address, byte);
-	return true;
+	p->until = 0;
+	if (on && !broken)
+		p->how->set_break(p, address, false);
+	return on;
 }
 
 void proc_break(struct proc *p, uint32_t native, bool on)
@@ -147,7 +103,22 @@ void proc_break(struct proc *p, uint32_t native, bool on)
 	if (native >= p->text_size || p->broken[native] == on)
 		return;
 	p->broken[native] = on;
-	poke(p, p->text + native, on ? 0xcc : p->code[native]);
+	p->how->set_break(p, p->text + native, on);
+}
+
+uint64_t proc_returns_to(struct proc *p, uint32_t from)
+{
+	uint32_t insn = 0;
+	uint64_t to = 0;
+
+	if (p->arch->machine == EM_X86_64) {
+		if (p->code[from] != 0xc3 && p->code[from] != 0xc2)
+			proc_read(p, proc_sp(p), &to, 8);
+		return to;
+	}
+	if (from + 4 <= p->text_size)
+		memcpy(&insn, p->code + from, 4);
+	return (insn & 0xfffffc1f) == 0xd65f0000 ? 0 : p->view->reg[p->arch->ra]; /* ret */
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -176,25 +147,7 @@ static uint64_t host_symbol(const char *host, const char *name, uint64_t *entry)
 	return value;
 }
 
-/* Where the host's code was loaded, from its entry point. */
-static uint64_t load_bias(const struct proc *p, uint64_t entry)
-{
-	uint64_t aux[2];
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/auxv", p->pid);
-	f = fopen(path, "rb");
-	while (f && fread(aux, sizeof(aux), 1, f) == 1) {
-		if (aux[0] != AT_ENTRY)
-			continue;
-		fclose(f);
-		return aux[1] - entry;
-	}
-	fail("%s: no entry point", path);
-}
-
-static _Noreturn void child(const char *host, char *const argv[])
+_Noreturn void proc_exec(char *const argv[])
 {
 	int null = open("/dev/null", O_RDWR);
 
@@ -202,62 +155,43 @@ static _Noreturn void child(const char *host, char *const argv[])
 	dup2(null, 1);
 	dup2(null, 2);
 	personality(ADDR_NO_RANDOMIZE);
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	execv(host, argv);
+	execvp(argv[0], argv);
 	_exit(127);
-}
-
-static void open_memory(struct proc *p)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", p->pid);
-	p->memory_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (p->memory_fd < 0)
-		fail("%s: %s", path, strerror(errno));
 }
 
 /* The size of the code is known from the map. */
 static void copy_code(struct proc *p)
 {
-	p->code = xalloc(p->text_size);
+	uint8_t *code = xalloc(p->text_size);
+
 	p->broken = xalloc(p->text_size);
-	if (pread(p->memory_fd, p->code, p->text_size, (off_t)p->text) != p->text_size)
+	if (!p->how->read(p, p->text, code, p->text_size))
 		fail("the code cannot be read");
+	p->code = code;
 }
 
-void proc_start(struct proc *p, const char *host, char *const argv[])
+void proc_start(struct proc *p, unsigned machine, const char *host, char *const argv[])
 {
 	uint64_t entry, ready = host_symbol(host, "host_ready", &entry);
-	int signal;
 
+	p->arch = &archs[machine == EM_AARCH64];
+	if (p->arch->machine != machine)
+		fail("no process of that machine can be run");
+	p->how = machine == EM_X86_64 ? &proc_ptrace : &proc_remote;
 	p->now.pages = xalloc(PROC_PAGES * sizeof(*p->now.pages));
 	p->view = &p->now;
-	p->pid = fork();
-	if (p->pid < 0)
-		fail("fork: %s", strerror(errno));
-	if (!p->pid)
-		child(host, argv);
-	if (!wait_stop(p, &signal))
-		fail("%s: cannot be run", host);
-	ptrace(PTRACE_SETOPTIONS, p->pid, NULL, PTRACE_O_EXITKILL);
-	open_memory(p);
-	get_regs(p);
-	if (!proc_run_to(p, load_bias(p, entry) + ready))
+	p->how->start(p, argv);
+	if (!proc_run_to(p, p->how->entry(p) - entry + ready))
 		fail("%s ended before it was ready", host);
-	p->text = p->now.regs.rdi;
-	p->memory = p->now.regs.rsi;
+	p->text = p->now.reg[p->arch->arg[0]];
+	p->memory = p->now.reg[p->arch->arg[1]];
 	copy_code(p);
 }
 
 void proc_kill(struct proc *p)
 {
-	if (!p->over) {
-		kill(p->pid, SIGKILL);
-		waitpid(p->pid, &p->status, 0);
-		p->over = true;
-	}
-	close(p->memory_fd);
+	p->how->kill(p);
+	p->over = true;
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -266,8 +200,9 @@ struct proc_view *proc_keep(struct proc *p)
 {
 	struct proc_view *v = xalloc(sizeof(*v));
 
-	if (!p->now.have_fp && !ptrace(PTRACE_GETFPREGS, p->pid, NULL, &p->now.fp))
-		p->now.have_fp = true;
+	for (unsigned i = 0; i < p->arch->nvectors; i++)
+		if (!(p->now.have >> i & 1))
+			p->how->read_vector(p, i);
 	*v = p->now;
 	v->kept = true;
 	p->now.pages = xalloc(PROC_PAGES * sizeof(*p->now.pages));
@@ -284,7 +219,6 @@ static struct proc_page *page_at(struct proc *p, uint64_t address)
 {
 	struct proc_view *v = p->view;
 	struct proc_page *page = &v->pages[address / PROC_PAGE % PROC_PAGES];
-	struct iovec local = {page->bytes, PROC_PAGE}, remote = {(void *)address, PROC_PAGE};
 
 	if (page->address == address && page->stop == v->stop)
 		return page;
@@ -293,7 +227,7 @@ static struct proc_page *page_at(struct proc *p, uint64_t address)
 		return NULL;
 	page->address = address;
 	page->stop = v->stop;
-	if (process_vm_readv(p->pid, &local, 1, &remote, 1, 0) != PROC_PAGE) {
+	if (!p->how->read(p, address, page->bytes, PROC_PAGE)) {
 		page->stop = 0;
 		return NULL;
 	}
@@ -326,26 +260,18 @@ bool proc_read(struct proc *p, uint64_t address, void *out, size_t n)
 
 bool proc_reg(struct proc *p, unsigned number, uint8_t out[16], unsigned *size)
 {
-	static const size_t at[17] = {
-#define AT(name) offsetof(struct user_regs_struct, name)
-		AT(rax), AT(rdx), AT(rcx), AT(rbx), AT(rsi), AT(rdi), AT(rbp), AT(rsp), AT(r8),
-		AT(r9),	 AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15), AT(rip),
-#undef AT
-	};
+	unsigned i = number - p->arch->vector;
 
-	if (number <= 16) {
-		memcpy(out, (const char *)&p->view->regs + at[number], 8);
+	if (number < p->arch->nregs) {
+		memcpy(out, &p->view->reg[number], 8);
 		memset(out + 8, 0, 8);
 		*size = 8;
 		return true;
 	}
-	if (number > 32)
+	if (i >= p->arch->nvectors ||
+	    (!(p->view->have >> i & 1) && (p->view->kept || !p->how->read_vector(p, i))))
 		return false;
-	if (!p->view->have_fp &&
-	    (p->view->kept || ptrace(PTRACE_GETFPREGS, p->pid, NULL, &p->now.fp)))
-		return false;
-	p->view->have_fp = true;
-	memcpy(out, (const char *)p->view->fp.xmm_space + 16 * (number - 17), 16);
+	memcpy(out, p->view->vector[i], 16);
 	*size = 16;
 	return true;
 }

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "native/native.h"
+
 /* ---- what becomes of stops --------------------------------------------------------------------
  */
 
@@ -120,7 +122,7 @@ static void start_process(struct session *s)
 	for (int i = 0; i < s->o.nargs && n < 23; i++)
 		argv[n++] = s->o.args[i];
 	s->p.text_size = (uint32_t)s->w.map.code_size;
-	proc_start(&s->p, s->o.host, (char *const *)argv);
+	proc_start(&s->p, wdx_target_elf_machine(s->w.target), s->o.host, (char *const *)argv);
 	s->w.text = s->p.text;
 	s->w.memory = s->p.memory;
 	for (uint32_t i = 0; i < s->p.text_size; i++)
@@ -157,6 +159,19 @@ void session_prepare(struct session *s)
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
+/* What tells a function's stops from those behind its return: all frame addresses above this are
+ * of functions at work.  Where calls put nothing on the stack, the pointer alone does not tell. */
+static uint64_t depth(struct session *s)
+{
+	struct native_frame f;
+
+	if (s->p.arch->call_size)
+		return proc_sp(&s->p);
+	native_frame_top(&f, &s->w, &s->p);
+	native_frame_cfa(&s->c.unwinder, &f);
+	return (f.have_cfa ? f.cfa : proc_sp(&s->p)) - 1;
+}
+
 enum alignment session_align(struct session *s, uint32_t native, uint32_t wasm, struct event *e,
 			     bool positioned)
 {
@@ -167,7 +182,7 @@ enum alignment session_align(struct session *s, uint32_t native, uint32_t wasm, 
 	if (wasm == NOWHERE)
 		got = ALIGN_NO_POSITION;
 	else
-		got = align_stop(&s->a, native, wasm, f->index, s->p.now.regs.rsp, e, &p);
+		got = align_stop(&s->a, native, wasm, f->index, depth(s), e, &p);
 	if (got != ALIGN_OK)
 		unaligned(s, got, native, wasm);
 	if (got == ALIGN_PENDING) {
@@ -210,8 +225,8 @@ bool session_enter(struct session *s, uint32_t native)
 	const struct wdx_map_func *f = world_func(&s->w, native, NULL);
 
 	if (!s->c.context) /* the first argument, in the engine's convention */
-		s->c.context = s->p.now.regs.rdi;
-	if (align_enter(&s->a, f->index, s->p.now.regs.rsp) == ALIGN_OK)
+		s->c.context = s->p.now.reg[s->p.arch->context];
+	if (align_enter(&s->a, f->index, proc_sp(&s->p) + s->p.arch->call_size) == ALIGN_OK)
 		return true;
 	s->c.c.unaligned[ALIGN_LOST]++;
 	report_text(&s->c, "lost", 0, "function %u is not the next to be entered", f->index);
