@@ -40,6 +40,7 @@ struct wdx_check_work {
 	WDX_VEC(wdx_held) state;
 	WDX_VEC(uint32_t) writers; /* of each place: the last in this block to write it, or NONE */
 	WDX_VEC(uint32_t) takers;  /* the same when that was a call that may change it */
+	uint64_t written[2];	   /* registers that the function itself writes */
 	uint32_t next;		   /* the claim that begins next */
 	uint32_t looks;		   /* left */
 };
@@ -152,10 +153,13 @@ static unsigned width_of(uint8_t type)
 	return type == WDX_I32 || type == WDX_F32 ? 4 : type == WDX_V128 ? 16 : 8;
 }
 
-/* A register that the function must give back, as it came. */
-static bool is_callers(const struct wdx_match *x, const struct wdx_mvalue *mv)
+/* What the function must give back in that register, as it came; one that it never writes may be
+ * the same in all functions, and known. */
+static bool is_callers(const struct wdx_match *x, const struct wdx_check_work *w,
+		       const struct wdx_mvalue *mv)
 {
-	return mv->kind == WDX_MV_ENTRY && mv->reg < x->m->nregs && x->preserved[mv->reg];
+	return mv->kind == WDX_MV_ENTRY && mv->reg < x->m->nregs && x->preserved[mv->reg] &&
+	       w->written[mv->reg / 64] >> mv->reg % 64 & 1;
 }
 
 /* The machine's value as the sum of wasm values that it is known to be; width 0: it is not. */
@@ -186,16 +190,17 @@ static bool is_no_context(const struct wdx_known *k, struct wdx_sum is)
 	return is.root ? wdx_known_free(k, is.root) && !is.off : is.off < FIRST_PAGE;
 }
 
-static bool contradicts(const struct wdx_match *x, const struct wdx_known *k, wdx_held h,
+static bool contradicts(const struct wdx_match *x, const struct wdx_check_work *w, wdx_held h,
 			uint32_t value, unsigned width)
 {
+	const struct wdx_known *k = &w->known;
 	const struct wdx_mvalue *mv = &x->m->values.data[wdx_held_value(h)];
 	struct wdx_sum wanted;
 
 	if (value == WDX_VALUE_CONTEXT)
 		return is_no_context(k, sum_of(x, k, h));
 	wanted = wdx_known_sum(k, value, width < 8 ? width : 8);
-	if (is_callers(x, mv) || x->assoc[wdx_held_value(h)] == WDX_VALUE_CONTEXT)
+	if (is_callers(x, w, mv) || x->assoc[wdx_held_value(h)] == WDX_VALUE_CONTEXT)
 		return !wanted.root || (wdx_known_free(k, wanted.root) &&
 					x->v->values.data[wanted.root].kind == WDX_VALUE_INSN &&
 					x->v->values.data[wanted.root].type == WDX_VALUE_CALL);
@@ -227,7 +232,7 @@ static enum verdict judge(const struct wdx_match *x, struct wdx_check_work *w,
 		return PROVED;
 	if (w->takers.data[c->held_in] != NONE)
 		return CONTRADICTED;
-	if (c->held && contradicts(x, &w->known, c->held, c->value, c->width))
+	if (c->held && contradicts(x, w, c->held, c->value, c->width))
 		return CONTRADICTED;
 	return UNDECIDED;
 }
@@ -239,22 +244,27 @@ struct spot {
 	bool within;   /* the instruction of wasm has begun before */
 };
 
+static void spend(struct wdx_check_work *w, uint32_t n)
+{
+	w->looks -= n < w->looks ? n : w->looks;
+}
+
 /* Within an instruction of wasm its outcome may be there already: any value that the local gets
  * before control can go elsewhere. */
 static bool contradicts_later(const struct wdx_match *x, struct wdx_check_work *w,
 			      const struct claim *c, uint32_t wasm)
 {
-	const struct wdx_values *v = x->v;
-	uint32_t end = wasm, local = c->entity->index;
+	const struct wdx_segment *seg = x->v->segments.data;
+	uint32_t i = x->v->first[c->entity->index], last = x->v->first[c->entity->index + 1];
+	uint32_t end = wasm;
 	struct claim later = *c;
 
 	while (end < x->f->wasm->end.v && !wdx_code_ends_block(x->code, end))
 		end++;
-	for (uint32_t i = v->first[local]; i < v->first[local + 1]; i++) {
-		if (v->segments.data[i].pos <= wasm || v->segments.data[i].pos > end)
-			continue;
-		later.value = v->segments.data[i].value;
-		if (judge(x, w, &later) != CONTRADICTED)
+	spend(w, last - i + (end - wasm) / 8);
+	for (; i < last && seg[i].pos <= end; i++) {
+		later.value = seg[i].value;
+		if (seg[i].pos > wasm && judge(x, w, &later) != CONTRADICTED)
 			return false;
 	}
 	return true;
@@ -295,7 +305,7 @@ static void look_at_all(const struct wdx_match *x, struct wdx_check_work *w, con
 {
 	for (; w->next < w->claims.len && w->claims.data[w->next].range->lo <= s->at; w->next++)
 		w->active.data[w->active.len++] = w->next;
-	for (size_t i = 0; i < w->active.len && w->looks;) {
+	for (size_t i = 0; i < w->active.len && w->looks; spend(w, 1)) {
 		struct claim *c = &w->claims.data[w->active.data[i]];
 
 		if (c->range->hi <= s->at || c->verdict == CONTRADICTED) {
@@ -304,23 +314,22 @@ static void look_at_all(const struct wdx_match *x, struct wdx_check_work *w, con
 		}
 		if (s->wasm != NONE || c->entity->kind == WDX_ENT_CONTEXT)
 			look(x, w, c, s);
-		w->looks--;
 		i++;
 	}
 }
 
-/* The spot of a machine instruction, which is in interval n. */
-static struct spot spot_at(const struct wdx_match *x, uint32_t n, uint32_t at)
+/* What is at the first machine instruction of interval n. */
+static struct spot spot_of(const struct wdx_match *x, uint32_t n)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
-	struct spot s = {at, iv[n].wasm, iv[n].lo < at};
+	struct spot s = {iv[n].lo, iv[n].wasm, false};
 	uint32_t before = n;
 
 	if (iv[n].flags & (WDX_IV_DISPLACED | WDX_IV_ASTRAY))
 		s.wasm = NONE;
 	while (before > x->f->first && iv[--before].wasm == NONE)
 		;
-	s.within |= before < n && iv[before].wasm == iv[n].wasm;
+	s.within = before < n && iv[before].wasm == iv[n].wasm;
 	return s;
 }
 
@@ -369,24 +378,32 @@ static void note_writes(const struct wdx_match *x, struct wdx_check_work *w,
 		w->writers.data[i->slot] = i->at;
 }
 
+static void begin_block(const struct wdx_match *x, struct wdx_check_work *w, uint32_t block)
+{
+	memcpy(w->state.data, wdx_machine_in(x->m, block), x->m->stride * sizeof(wdx_held));
+	memset(w->writers.data, 0xff, x->m->stride * sizeof(uint32_t));
+	memset(w->takers.data, 0xff, x->m->stride * sizeof(uint32_t));
+}
+
 static void walk_block(const struct wdx_match *x, struct wdx_check_work *w, uint32_t block)
 {
 	const struct wdx_mblock *b = &x->m->blocks.data[block];
 	const struct wdx_minsn *i = &x->m->insns.data[b->first], *end = i + b->n;
 	uint32_t n = wdx_code_interval(x->code, x->f, i->at), last = x->f->first + x->f->n;
 	const struct wdx_interval *iv = x->code->intervals.data;
+	struct spot s = {0};
 
-	memcpy(w->state.data, wdx_machine_in(x->m, block), x->m->stride * sizeof(wdx_held));
-	memset(w->writers.data, 0xff, x->m->stride * sizeof(uint32_t));
-	memset(w->takers.data, 0xff, x->m->stride * sizeof(uint32_t));
+	begin_block(x, w, block);
+	if (n < last)
+		s = spot_of(x, n);
 	for (; i < end; i++) {
-		struct spot s;
-
 		while (n < last && iv[n].hi <= i->at)
-			n++;
+			if (++n < last)
+				s = spot_of(x, n);
 		if (n == last)
 			return;
-		s = spot_at(x, n, i->at);
+		s.at = i->at;
+		s.within |= iv[n].lo < i->at;
 		look_at_all(x, w, &s);
 		wdx_machine_step(x->m, i, w->state.data);
 		note_writes(x, w, i);
@@ -470,8 +487,20 @@ static bool find_claims(struct wdx_check_work *w, const struct wdx_match *x)
 	return true;
 }
 
+static void find_written(struct wdx_check_work *w, const struct wdx_match *x)
+{
+	const struct wdx_minsn *i;
+
+	w->written[0] = w->written[1] = 0;
+	wdx_vec_each (i, &x->m->insns) {
+		w->written[0] |= i->a.writes[0];
+		w->written[1] |= i->a.writes[1];
+	}
+}
+
 static bool prepare(struct wdx_check_work *w, const struct wdx_match *x)
 {
+	find_written(w, x);
 	w->active.len = w->state.len = w->writers.len = w->takers.len = 0;
 	w->next = 0;
 	w->looks = MAX_LOOKS;

@@ -5,8 +5,8 @@
 
 #include "wasm/opcode.h"
 
-/* How many reads of globals are looked at in one function. */
-enum { MAX_GLOBALS = 16 };
+/* How many reads of globals are looked at in one function, and how many operands. */
+enum { MAX_GLOBALS = 16, MAX_TAKEN = 1 << 22 };
 
 static uint8_t opcode_at(const struct wdx_known *k, uint32_t pos)
 {
@@ -93,8 +93,10 @@ static void mark_taken(struct wdx_known *k, uint32_t pos)
 {
 	const struct wdx_values *v = k->match->v;
 
-	for (size_t i = first_use(v, pos); i < v->uses.len && v->uses.data[i].pos == pos; i++)
+	for (size_t i = first_use(v, pos); i < v->uses.len && v->uses.data[i].pos == pos; i++) {
 		mark(k, v->uses.data[i].value);
+		k->all_tested |= ++k->taken > MAX_TAKEN;
+	}
 }
 
 /* What has been put into linear memory may come out of any load. */
@@ -319,7 +321,7 @@ bool wdx_known_of(struct wdx_known *k, const struct wdx_match *match)
 
 	k->match = match;
 	k->all_tested = k->memory = k->globals = k->nomem = false;
-	k->flags.len = k->todo.len = 0;
+	k->flags.len = k->todo.len = k->taken = 0;
 	if (!wdx_vec_reserve(&k->flags, n))
 		return false;
 	memset(k->flags.data, 0, n);

@@ -22,6 +22,7 @@ struct wdx_known {
 	WDX_VEC(uint8_t) flags;	 /* by wasm value */
 	WDX_VEC(uint32_t) todo;	 /* scratch */
 	WDX_VEC(uint32_t) calls; /* wasm positions of calls that are there in the code, sorted */
+	size_t taken;
 	bool all_tested, memory, globals, nomem;
 };
 
