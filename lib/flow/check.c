@@ -249,19 +249,39 @@ static void spend(struct wdx_check_work *w, uint32_t n)
 	w->looks -= n < w->looks ? n : w->looks;
 }
 
-/* Within an instruction of wasm its outcome may be there already: any value that the local gets
- * before control can go elsewhere. */
+/* The next position of the function that has code of its own, but no further than where control may
+ * go elsewhere. */
+static uint32_t next_with_code(const struct wdx_match *x, struct wdx_check_work *w, uint32_t wasm)
+{
+	uint32_t lo = x->f->first, hi = lo + x->f->n, end = wasm, next;
+
+	while (lo < hi) { /* the first behind it */
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (x->code->intervals.data[x->code->by_wasm[mid]].wasm <= wasm)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	next = lo < x->f->first + x->f->n ? x->code->intervals.data[x->code->by_wasm[lo]].wasm
+					  : NONE;
+	while (end < next && end < x->f->wasm->end.v && !wdx_code_ends_block(x->code, end))
+		end++;
+	spend(w, (end - wasm) / 8);
+	return end;
+}
+
+/* Within an instruction of wasm its outcome may be there already, and that of those behind it that
+ * have no code. */
 static bool contradicts_later(const struct wdx_match *x, struct wdx_check_work *w,
 			      const struct claim *c, uint32_t wasm)
 {
 	const struct wdx_segment *seg = x->v->segments.data;
 	uint32_t i = x->v->first[c->entity->index], last = x->v->first[c->entity->index + 1];
-	uint32_t end = wasm;
+	uint32_t end = next_with_code(x, w, wasm);
 	struct claim later = *c;
 
-	while (end < x->f->wasm->end.v && !wdx_code_ends_block(x->code, end))
-		end++;
-	spend(w, last - i + (end - wasm) / 8);
+	spend(w, last - i);
 	for (; i < last && seg[i].pos <= end; i++) {
 		later.value = seg[i].value;
 		if (seg[i].pos > wasm && judge(x, w, &later) != CONTRADICTED)

@@ -24,6 +24,25 @@ like "stepper: each with function, local and place" "$(cat "$TMP/step")" \
 ok "stepper: claims checked" step
 unlike "stepper: no map fault" "$(cat "$TMP/step")" 'map.fault'
 
+# --check-map finds without running it what the stepper sees.
+cat >"$TMP/both.py" <<'END'
+import json, re, sys
+
+claims = json.load(open(sys.argv[1]))["contradictions"]
+seen = re.findall(r"map fault: function (\d+) local (\d+) is not in \S+ at (0x[0-9a-f]+)", open(sys.argv[2]).read())
+for function, local, at in seen:
+    for c in claims:
+        if (c["function"], c.get("local")) == (int(function), int(local)) and c["lo"] <= int(at, 16) < c["hi"]:
+            print("both", function, local, at)
+END
+module=$STORE/data/calc-O2-dw5.wasm
+sidecar "$ENGINE" "$module" 2 "$TMP/b" "--emit-map=$TMP/b.json" --trust-map || exit 3
+"$STEPPER" --host "$HOST" --lib "$(engine_lib "$ENGINE")" --stops 20000 --every --max-errors 100 \
+	"$module" "$TMP/b.cwasm" "$TMP/b.debug" "$TMP/b.json" >"$TMP/step" 2>&1
+"$TOOL" --check-map=json "$module" "$TMP/b.cwasm" >"$TMP/b.check"
+like "a contradicted claim is one that the stepper finds false" "$("$PYTHON" "$TMP/both.py" "$TMP/b.check" "$TMP/step")" \
+	'^both'
+
 # Loop 1, on a claim that is false for certain.
 if have csmith clang-19 gdb lldb-19; then
 	cat >"$TMP/program.c" <<'END'
