@@ -1584,10 +1584,9 @@ static void find_pieces(struct flow *x)
 		if (!shows(&iv[i]))
 			continue;
 		next = next_shown(x, i);
-		x->pieces.data[x->pieces.len++] =
-			(struct piece){iv[i].wasm, iv[i].lo, iv[i].hi,
-				       next == NONE ? NONE : iv[next].wasm,
-				       next == NONE ? 0 : iv[next - 1].hi};
+		x->pieces.data[x->pieces.len++] = (struct piece){
+			iv[i].wasm, iv[i].lo, iv[i].hi, next == NONE ? NONE : iv[next].wasm,
+			next == NONE ? 0 : iv[next - 1].hi};
 	}
 }
 
