@@ -230,7 +230,7 @@ WDX_API void wdx_emit_flag(struct wdx_emit *e, uint16_t at);
 WDX_API void wdx_emit_string(struct wdx_emit *e, uint16_t at, const char *s);
 WDX_API void wdx_emit_block(struct wdx_emit *e, uint16_t at, const void *p, size_t n);
 WDX_API void wdx_emit_ref(struct wdx_emit *e, uint16_t at, wdx_ident id);
-/* The same in 3 bytes, for what is in the unit in work, unless that is large. */
+/* The same in 2 or 3 bytes, for what is in the unit in work, unless that is large. */
 WDX_API void wdx_emit_ref_short(struct wdx_emit *e, uint16_t at, wdx_ident id);
 /* Gives the entry begun last an identity, in place of the one it has. */
 WDX_API void wdx_emit_ident(struct wdx_emit *e, wdx_ident id);
@@ -251,7 +251,8 @@ WDX_API void wdx_expr_op_uint(struct wdx_expr *x, uint8_t code, uint64_t v); /* 
 WDX_API void wdx_expr_op_sint(struct wdx_expr *x, uint8_t code, int64_t v);  /* SLEB128 operand */
 WDX_API void wdx_expr_const(struct wdx_expr *x, uint64_t v); /* the shortest unsigned constant */
 WDX_API void wdx_expr_addr(struct wdx_expr *x, uint64_t address); /* DW_OP_addr */
-/* DW_OP_call4 of an entry in the unit in work. */
+/* DW_OP_call4 of an entry in the unit in work; DW_OP_call2 where that stands near the unit's begin
+ * already. */
 WDX_API void wdx_expr_call(struct wdx_expr *x, wdx_ident id);
 WDX_API void wdx_expr_raw(struct wdx_expr *x, const void *p,
 			  size_t n); /* bytes without references */

@@ -542,11 +542,14 @@ void wdx_emit_ident(struct wdx_emit *e, wdx_ident id)
 	e->id = id;
 }
 
-/* Units of the output are hardly larger than those of the input: 2 MiB is what 3 bytes reach. */
+/* Units of the output are hardly larger than those of the input: 64 KiB is what 2 bytes reach, 2
+ * MiB what 3 bytes of an ULEB128 do. */
+#define SHORTEST_REFS (1 << 13)
 #define SHORT_REFS (5 << 18)
 
 void wdx_emit_ref_short(struct wdx_emit *e, uint16_t at, wdx_ident id)
 {
+	bool shortest = e->unit && e->unit->pub.size <= SHORTEST_REFS;
 	struct wdx_patch *p;
 
 	if (!in_this_unit(e, id) || !e->unit || e->unit->pub.size > SHORT_REFS) {
@@ -558,10 +561,13 @@ void wdx_emit_ref_short(struct wdx_emit *e, uint16_t at, wdx_ident id)
 		wdx_emit_latch(e, &wdx_nomem);
 		return;
 	}
-	*p = (struct wdx_patch){(uint8_t)e->info, WDX_PATCH_ULEB3, (uint32_t)e->vals.len,
-				e->unit_start, id};
-	wdx_build_spec(e, at, DW_FORM_ref_udata);
-	wdx_buf_uleb_padded(&e->vals, 0, 3);
+	*p = (struct wdx_patch){(uint8_t)e->info, shortest ? WDX_PATCH_UNIT2 : WDX_PATCH_ULEB3,
+				(uint32_t)e->vals.len, e->unit_start, id};
+	wdx_build_spec(e, at, shortest ? DW_FORM_ref2 : DW_FORM_ref_udata);
+	if (shortest)
+		wdx_buf_u16(&e->vals, 0);
+	else
+		wdx_buf_uleb_padded(&e->vals, 0, 3);
 }
 
 /* Notes that an address is to be appended to the pending values. */
@@ -820,10 +826,18 @@ static bool add_fix(struct wdx_expr *x, enum wdx_patch_kind kind, wdx_ident id)
 
 void wdx_expr_call(struct wdx_expr *x, wdx_ident id)
 {
-	wdx_buf_u8(xbuf(x), DW_OP_call4);
-	if (x->e && !add_fix(x, WDX_PATCH_UNIT4, id))
-		wdx_emit_latch(x->e, &wdx_nomem);
-	wdx_buf_u32(xbuf(x), 0);
+	uint32_t at = UINT32_MAX;
+
+	if (x->e && is_written(x->e, id))
+		at = x->e->offsets.data[id] - x->e->unit_start;
+	wdx_buf_u8(xbuf(x), at <= UINT16_MAX ? DW_OP_call2 : DW_OP_call4);
+	if (at <= UINT16_MAX) {
+		wdx_buf_u16(xbuf(x), (uint16_t)at);
+	} else {
+		if (x->e && !add_fix(x, WDX_PATCH_UNIT4, id))
+			wdx_emit_latch(x->e, &wdx_nomem);
+		wdx_buf_u32(xbuf(x), 0);
+	}
 	xdone(x);
 }
 
@@ -1146,6 +1160,27 @@ static void not_written(struct wdx_emit *e, wdx_ident id)
 		wdx_emit_fail(e, "internal: a reference to an entry that was never written");
 }
 
+/* How many bits of an offset a kind of reference holds. */
+static unsigned patch_bits(enum wdx_patch_kind kind)
+{
+	return kind == WDX_PATCH_UNIT2	 ? 16
+	       : kind == WDX_PATCH_ULEB3 ? 21
+	       : kind == WDX_PATCH_ULEB4 ? 28
+					 : 32;
+}
+
+static void patch_in(struct wdx_emit *e, const struct wdx_patch *p, uint32_t target)
+{
+	struct wdx_buf *b = &e->out[p->out];
+
+	if ((uint64_t)target >> patch_bits(p->kind))
+		wdx_emit_fail(e, "a unit grew too large for the references in it");
+	else if (p->kind == WDX_PATCH_ULEB3 || p->kind == WDX_PATCH_ULEB4)
+		wdx_buf_patch_uleb(b, p->at, target, p->kind == WDX_PATCH_ULEB3 ? 3 : 4);
+	else
+		wdx_buf_patch(b, p->at, target, p->kind == WDX_PATCH_UNIT2 ? 2 : 4);
+}
+
 static void apply(struct wdx_emit *e, const struct wdx_patch *p)
 {
 	uint32_t target = p->id < e->offsets.len ? e->offsets.data[p->id] : UINT32_MAX;
@@ -1164,16 +1199,7 @@ static void apply(struct wdx_emit *e, const struct wdx_patch *p)
 		}
 		target -= p->unit;
 	}
-	if (p->kind == WDX_PATCH_ULEB3 && !(target >> 21))
-		wdx_buf_patch_uleb(&e->out[p->out], p->at, target, 3);
-	else if (p->kind == WDX_PATCH_ULEB3)
-		wdx_emit_fail(e, "a unit grew beyond 2 MiB");
-	else if (p->kind != WDX_PATCH_ULEB4)
-		wdx_buf_patch(&e->out[p->out], p->at, target, 4);
-	else if (target >> 28)
-		wdx_emit_fail(e, "an expression refers to an entry 256 MiB into its unit");
-	else
-		wdx_buf_patch_uleb(&e->out[p->out], p->at, target, 4);
+	patch_in(e, p, target);
 }
 
 static void finish_list(struct wdx_buf *b, const struct wdx_list_table *t)

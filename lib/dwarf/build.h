@@ -32,6 +32,7 @@ enum wdx_out {
 
 enum wdx_patch_kind {
 	WDX_PATCH_UNIT4, /* 4 bytes, relative to the unit */
+	WDX_PATCH_UNIT2, /* 2 bytes, relative to the unit */
 	WDX_PATCH_INFO4, /* 4 bytes, relative to .debug_info */
 	WDX_PATCH_ULEB4, /* ULEB128 padded to 4 bytes, relative to the unit */
 	WDX_PATCH_ULEB3, /* the same padded to 3 */
