@@ -81,6 +81,21 @@ static bool is_c(const struct wdx_die *unit)
 	}
 }
 
+static bool is_cxx(const struct wdx_die *unit)
+{
+	switch (number(unit, DW_AT_language)) {
+	case DW_LANG_C_plus_plus:
+	case DW_LANG_C_plus_plus_03:
+	case DW_LANG_C_plus_plus_11:
+	case DW_LANG_C_plus_plus_14:
+	case 0x2b: /* DW_LANG_C_plus_plus_17 */
+	case 0x2e: /* DW_LANG_C_plus_plus_20 */
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Remembers what is open at each depth; 0: nothing that is of interest. */
 static bool enter(struct wdx_pointers *p, unsigned depth, uint32_t what)
 {
@@ -146,6 +161,50 @@ static bool note_in(struct wdx_pointers *p, const struct wdx_die *die, uint32_t 
 	return !in || die->tag != DW_TAG_member || !p->rust || note_part(p, in - 1, target_of(die));
 }
 
+static bool note_use(struct wdx_pointers *p, uint32_t offset, uint32_t from)
+{
+	struct wdx_type_use *use = wdx_vec_push(&p->uses);
+
+	if (use)
+		*use = (struct wdx_type_use){offset, from};
+	return use;
+}
+
+static bool note_defined(struct wdx_pointers *p, const struct wdx_attr *specification)
+{
+	uint32_t *slot;
+
+	if (!specification || specification->form_class != WDX_CLASS_REF ||
+	    specification->value >= UINT32_MAX)
+		return true;
+	slot = wdx_vec_push(&p->defined);
+	if (slot)
+		*slot = (uint32_t)specification->value;
+	return slot;
+}
+
+/* Whose type an entry names, apart from types themselves. */
+static bool note_reference(struct wdx_pointers *p, const struct wdx_cursor *c)
+{
+	const struct wdx_die *die = c->die;
+	bool declared = false, function = die->tag == DW_TAG_subprogram;
+	uint32_t target = target_of(die);
+
+	if (p->declared && c->depth < p->declared)
+		p->declared = 0;
+	if (!p->cxx)
+		return true;
+	if (function && wdx_die_attr(die, DW_AT_declaration)) {
+		p->declared = c->depth + 1;
+		declared = true;
+	}
+	if (function && !note_defined(p, wdx_die_attr(die, DW_AT_specification)))
+		return false;
+	declared |= p->declared || die->tag == DW_TAG_template_type_parameter ||
+		    die->tag == DW_TAG_template_value_parameter;
+	return !target || note_use(p, target, declared ? (uint32_t)die->offset : 0);
+}
+
 /* Which function the walk is in. */
 static void track_function(struct wdx_pointers *p, const struct wdx_cursor *c)
 {
@@ -183,18 +242,22 @@ bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 	if (!p->ops)
 		return true;
 	if (!c->depth) {
-		p->c = is_c(c->die);
 		p->rust = number(c->die, DW_AT_language) == DW_LANG_Rust;
+		p->cxx = is_cxx(c->die);
+		p->unit_flags = p->cxx ? 0 : WDX_TYPE_LIVE;
+		p->unit_flags |= is_c(c->die) ? WDX_TYPE_C : 0;
+		p->declared = 0;
 	}
 	if (c->depth && c->depth <= p->scopes.len)
 		parent = p->scopes.data[c->depth - 1];
 	track_function(p, c);
 	if (!is_noted(c->die->tag))
-		return note_in(p, c->die, parent) && note_used(p, c->die) && enter(p, c->depth, 0);
+		return note_in(p, c->die, parent) && note_used(p, c->die) && note_reference(p, c) &&
+		       enter(p, c->depth, 0);
 	t = wdx_vec_push(&p->types);
 	if (!t)
 		return false;
-	*t = (struct wdx_type){.parent = parent, .flags = p->c ? WDX_TYPE_C : 0};
+	*t = (struct wdx_type){.parent = parent, .flags = p->unit_flags};
 	fill(t, c);
 	if (p->rust && wdx_tag_is_alias(t->tag) &&
 	    !note_part(p, (uint32_t)p->types.len - 1, t->target))
@@ -285,6 +348,69 @@ bool wdx_types_spread_variants(struct wdx_pointers *p)
 	}
 	wdx_vec_free(&todo);
 	return ok;
+}
+
+static bool leads_on(const struct wdx_type *t)
+{
+	return wdx_tag_is_alias(t->tag) || wdx_tag_is_pointer(t->tag) || t->tag == DW_TAG_array_type;
+}
+
+/* What is live already has been followed. */
+static void make_live(const struct wdx_pointers *p, struct wdx_type *t)
+{
+	while (t && !(t->flags & WDX_TYPE_LIVE)) {
+		t->flags |= WDX_TYPE_LIVE;
+		t = leads_on(t) ? wdx_type_at(p, t->target) : NULL;
+	}
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void name_target(const struct wdx_pointers *p, uint32_t offset)
+{
+	struct wdx_type *t = wdx_type_at(p, offset);
+
+	if (t)
+		t->flags |= WDX_TYPE_NAMED;
+}
+
+bool wdx_types_defined(const struct wdx_pointers *p, uint64_t offset)
+{
+	uint32_t key = (uint32_t)offset;
+
+	return p->defined.len &&
+	       bsearch(&key, p->defined.data, p->defined.len, sizeof(*p->defined.data), by_number);
+}
+
+/* What a function returns is a value's type if that function is defined somewhere. */
+static bool is_value(const struct wdx_pointers *p, const struct wdx_type_use *use)
+{
+	return !use->from || wdx_types_defined(p, use->from);
+}
+
+/* A pointer that nothing refers to is in the DWARF for the sake of a cast in the source. */
+void wdx_types_find_live(struct wdx_pointers *p)
+{
+	const struct wdx_type_use *use;
+	struct wdx_type *t;
+
+	if (p->defined.len)
+		qsort(p->defined.data, p->defined.len, sizeof(*p->defined.data), by_number);
+	wdx_vec_each (use, &p->uses) {
+		name_target(p, use->offset);
+		if (is_value(p, use))
+			make_live(p, wdx_type_at(p, use->offset));
+	}
+	wdx_vec_each (t, &p->types)
+		name_target(p, t->target);
+	wdx_vec_each (t, &p->types)
+		if (wdx_tag_is_pointer(t->tag) && !(t->flags & WDX_TYPE_NAMED))
+			make_live(p, t);
 }
 
 uint32_t wdx_type_bytes(const struct wdx_pointers *p, struct wdx_type *t)
@@ -402,8 +528,10 @@ void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wd
 		return;
 	if (p->failed)
 		wdx_emit_fail(e, "out of memory");
-	if (!p->prepared)
+	if (!p->prepared) {
+		wdx_types_find_live(p);
 		p->ops->prepare(x, e);
+	}
 	p->prepared = true;
 	p->function = 0;
 	p->number = WDX_NO_IDENT;
@@ -481,6 +609,8 @@ void wdx_pointers_deinit(struct wdx_pointers *p)
 	wdx_vec_free(&p->types);
 	wdx_vec_free(&p->parts);
 	wdx_vec_free(&p->used);
+	wdx_vec_free(&p->uses);
+	wdx_vec_free(&p->defined);
 	wdx_vec_free(&p->bases);
 	wdx_vec_free(&p->late);
 	wdx_vec_free(&p->scopes);

@@ -23,6 +23,8 @@ enum wdx_type_flags {
 	WDX_TYPE_REACHED = 16,	/* the same, through typedefs and qualifiers */
 	WDX_TYPE_VARIANT = 32,	/* which members it has depends on its value */
 	WDX_TYPE_FAMILY = 64,	/* has a base class, or is one */
+	WDX_TYPE_LIVE = 128,	/* a value can be of it, or a cast name it */
+	WDX_TYPE_NAMED = 256,	/* an entry or a type refers to it */
 };
 
 /* An entry that is a type, or has types in it. */
@@ -33,13 +35,19 @@ struct wdx_type {
 	uint32_t size;	 /* bytes, as it says itself; 0: it does not */
 	wdx_ident twin;	 /* what stands beside it in the output */
 	uint16_t tag;
-	uint8_t flags;
+	uint16_t flags;
 	const char *name; /* borrowed from the input; NULL: none */
 };
 
 /* A value of `in` holds one of the type at that offset; noted where variants are possible. */
 struct wdx_type_part {
 	uint32_t offset, in; /* in: index */
+};
+
+/* An entry refers to the type at that offset. */
+struct wdx_type_use {
+	uint32_t offset;
+	uint32_t from; /* of a declared function: its own offset; 0: its type is that of values */
 };
 
 /* A twin that is to be written behind all else in the entry that it is in. */
@@ -52,12 +60,16 @@ struct wdx_pointers {
 	WDX_VEC(struct wdx_type) types;	    /* by offset */
 	WDX_VEC(struct wdx_type_part) parts;
 	WDX_VEC(uint32_t) scopes; /* in the first pass: 1 + index of the open ones */
-	bool c, rust;		  /* in the first pass: of the unit in work */
+	bool cxx, rust;		  /* in the first pass: of the unit in work */
+	uint16_t unit_flags;	  /* the same: of its types */
 	bool failed;		  /* memory is out */
 	bool prepared;		  /* the first pass is over */
 	WDX_VEC(uint32_t) used;	  /* offsets of types of variables in functions, as they come */
 	unsigned function;	  /* 1 + depth of the open function; 0: none */
-	WDX_VEC(uint32_t) bases;  /* offsets of base classes */
+	unsigned declared;	  /* in the first pass: the same, of one that is only declared */
+	WDX_VEC(struct wdx_type_use) uses; /* of units in C++ */
+	WDX_VEC(uint32_t) defined;	   /* offsets of declarations, of functions that are */
+	WDX_VEC(uint32_t) bases;	   /* offsets of base classes */
 	WDX_VEC(struct wdx_type_late) late;
 	wdx_ident number;	 /* of the unit in work: the type of an offset */
 	struct wdx_type *copied; /* its twin is being written as a copy of it; NULL: no one is */
@@ -113,6 +125,11 @@ bool wdx_tag_is_pointer(unsigned tag); /* references too */
 bool wdx_tag_is_record(unsigned tag);
 /* After the first pass: WDX_TYPE_VARIANT of what has such a part.  false: memory is out. */
 bool wdx_types_spread_variants(struct wdx_pointers *p);
+/* After the first pass: WDX_TYPE_LIVE.  In C++ most pointers are the `this` of functions that are
+ * nowhere defined, and no value has their type. */
+void wdx_types_find_live(struct wdx_pointers *p);
+/* Whether the function declared at that offset is defined in the module.  After the above. */
+bool wdx_types_defined(const struct wdx_pointers *p, uint64_t offset);
 /* Bytes of a value; 0: not known, as of arrays. */
 uint32_t wdx_type_bytes(const struct wdx_pointers *p, struct wdx_type *t);
 /* Appends the type as the source spells it; false: not known, or too long. */

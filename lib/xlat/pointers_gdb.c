@@ -4,7 +4,8 @@
  * type whose DW_AT_data_location (DWARF 5 §5.19) turns an offset into an address, and leaves an
  * address as it is: gdb asks again once it has one.  Nothing but pointers refers to twins.
  *
- *  structs, arrays	a copy, by reference (DW_AT_abstract_origin), but for nested types
+ *  structs, arrays	a copy, by reference (DW_AT_abstract_origin), but for nested types, and
+ *	functions that are nowhere defined
  *  typedefs and qualifiers of these	a copy that leads to the twin
  *  what is no aggregate	an array of rank 0, which gdb shows as its element
  *  structs with variants (Rust's enums) in them	an array without a bound: gdb shows the
@@ -122,7 +123,7 @@ static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
 		wdx_emit_fail(e, "out of memory");
 	wdx_vec_each (t, &p->types) {
 		target = wdx_tag_is_pointer(t->tag) ? wdx_type_at(p, t->target) : NULL;
-		if (target)
+		if (target && t->flags & WDX_TYPE_LIVE)
 			mark(p, target, e);
 	}
 	if (!mark_defined_elsewhere(p, e))
@@ -163,23 +164,28 @@ static void emit_data_location(struct wdx_pointers *p, struct wdx_emit *e)
 /* ---- twins ------------------------------------------------------------------------------------
  */
 
-static void emit_scalar(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
-			struct wdx_emit *e)
+static void emit_name(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
 {
-	struct wdx_pointers *p = &x->pointers;
 	struct wdx_buf name = {0};
-	bool variant = is_variant(wdx_type_stripped(p, t));
 
-	wdx_emit_die(e, DW_TAG_array_type, t->twin);
 	if (wdx_type_name(p, t, &name)) {
 		wdx_buf_u8(&name, 0);
 		if (!name.failed)
 			wdx_emit_string(e, DW_AT_name, (const char *)name.data);
 	}
 	wdx_buf_deinit(&name);
-	wdx_emit_ref(e, DW_AT_type, wdx_ident_of(c, t->offset));
+}
+
+static void emit_scalar(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
+			struct wdx_emit *e)
+{
+	struct wdx_pointers *p = &x->pointers;
+
+	wdx_emit_die(e, DW_TAG_array_type, t->twin);
+	emit_name(p, t, e);
+	wdx_emit_ref_short(e, DW_AT_type, wdx_ident_of(c, t->offset));
 	wdx_emit_uint(e, DW_AT_byte_size, wdx_type_bytes(p, t));
-	if (!variant)
+	if (!is_variant(wdx_type_stripped(p, t)))
 		wdx_emit_sint(e, DW_AT_rank, 0);
 	emit_data_location(p, e);
 	wdx_emit_die(e, DW_TAG_subrange_type, WDX_NO_IDENT);
@@ -187,8 +193,15 @@ static void emit_scalar(struct wdx_xlat *x, const struct wdx_cursor *c, struct w
 	wdx_emit_die_end(e);
 }
 
+/* Of the functions of a class of the library, most are nowhere defined. */
+static bool is_function(const struct wdx_pointers *p, const struct wdx_die *die)
+{
+	return wdx_die_attr(die, DW_AT_declaration) &&
+	       (wdx_die_attr(die, DW_AT_virtuality) || wdx_types_defined(p, die->offset));
+}
+
 /* What of a struct or an array is in its twin; nested types have names of their own. */
-static bool is_part(const struct wdx_die *die)
+static bool is_part(const struct wdx_pointers *p, const struct wdx_die *die)
 {
 	switch (die->tag) {
 	case DW_TAG_member:
@@ -206,7 +219,7 @@ static bool is_part(const struct wdx_die *die)
 	case DW_TAG_unspecified_parameters:
 		return true;
 	case DW_TAG_subprogram:
-		return wdx_die_attr(die, DW_AT_declaration);
+		return is_function(p, die);
 	default:
 		return false;
 	}
@@ -257,7 +270,7 @@ static enum wdx_verdict die(struct wdx_xlat *x, const struct wdx_cursor *c, stru
 	struct wdx_pointers *p = &x->pointers;
 
 	if (p->copied)
-		return c->depth == p->copied_depth || is_part(c->die) ? WDX_COPY : WDX_DROP;
+		return c->depth == p->copied_depth || is_part(p, c->die) ? WDX_COPY : WDX_DROP;
 	if (t && t->twin != WDX_NO_IDENT && is_late(p, t))
 		put_off(p, c->depth, t, e);
 	else if (t && t->twin != WDX_NO_IDENT)
@@ -306,11 +319,14 @@ static void copied_attr(struct wdx_pointers *p, const struct wdx_cursor *c,
 	}
 }
 
-/* Functions have no twin, nor what is nowhere complete. */
-static bool has_to_be_followed(struct wdx_pointers *p, const struct wdx_attr *a)
+/* Functions have no twin, nor what is nowhere complete, nor what no value points to. */
+static bool has_to_be_followed(struct wdx_pointers *p, const struct wdx_cursor *c,
+			       const struct wdx_attr *a)
 {
-	const struct wdx_type *end;
+	const struct wdx_type *end, *self = wdx_type_at(p, c->die->offset);
 
+	if (self && !(self->flags & WDX_TYPE_LIVE))
+		return false;
 	if (a->form_class != WDX_CLASS_REF)
 		return true;
 	end = wdx_type_stripped(p, wdx_type_at(p, a->value));
@@ -331,7 +347,7 @@ static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 		return WDX_COPY;
 	if (a->form_class == WDX_CLASS_REF && refer_to_twin(p, c, a, e))
 		return WDX_DONE;
-	if (has_to_be_followed(p, a))
+	if (has_to_be_followed(p, c, a))
 		wdx_xlat_lose(x, WDX_LOSS_POINTER);
 	return WDX_COPY;
 }

@@ -61,7 +61,7 @@ static void emit_native(struct wdx_xlat *x, const struct wdx_cursor *c, const st
 {
 	wdx_emit_die(e, t->tag, t->twin);
 	if (t->target && wdx_ident_of(c, t->target) != WDX_NO_IDENT)
-		wdx_emit_ref(e, DW_AT_type, wdx_ident_of(c, t->target));
+		wdx_emit_ref_short(e, DW_AT_type, wdx_ident_of(c, t->target));
 	wdx_emit_uint(e, DW_AT_byte_size, wdx_target_address_size(x->target));
 	wdx_emit_die_end(e);
 }
@@ -102,12 +102,12 @@ static void emit_wrapper(struct wdx_xlat *x, const struct wdx_cursor *c, const s
 	if (target && wdx_ident_of(c, target->offset) != WDX_NO_IDENT) {
 		wdx_emit_die(e, DW_TAG_template_type_parameter, WDX_NO_IDENT);
 		wdx_emit_string(e, DW_AT_name, "T");
-		wdx_emit_ref(e, DW_AT_type, wdx_ident_of(c, target->offset));
+		wdx_emit_ref_short(e, DW_AT_type, wdx_ident_of(c, target->offset));
 		wdx_emit_die_end(e);
 	}
 	wdx_emit_die(e, DW_TAG_member, WDX_NO_IDENT);
 	wdx_emit_string(e, DW_AT_name, "off");
-	wdx_emit_ref(e, DW_AT_type, p->number);
+	wdx_emit_ref_short(e, DW_AT_type, p->number);
 	wdx_emit_uint(e, DW_AT_data_member_location, 0);
 	wdx_emit_die_end(e);
 	wdx_emit_die_end(e);
@@ -123,7 +123,7 @@ static enum wdx_verdict die(struct wdx_xlat *x, const struct wdx_cursor *c, stru
 
 	if (p->copied || !t)
 		return WDX_COPY;
-	if (wdx_tag_is_pointer(t->tag)) {
+	if (wdx_tag_is_pointer(t->tag) && t->flags & WDX_TYPE_LIVE) {
 		if (t->twin != WDX_NO_IDENT)
 			emit_native(x, c, t, e);
 		emit_wrapper(x, c, t, e);
