@@ -5,6 +5,8 @@
 # with the map taken as it is (--trust-map): what is more without that is what lib/flow costs.
 # Ratios count: machines are noisy.  Times are the least of RUNS runs (5) and, behind the slash,
 # their median; memory is the greatest, "x files" its ratio to the sizes of module, map and side-car.
+# A second table is memory alone.  A third shows what making pointers work costs: bytes of .debug_info,
+# and of the entries in it that are types, or in one, for each --debugger, with the growth over `none`.
 # Modules: those of CORPUS (../shared/corpus), of tests/data, and SQLite, of which a Python package
 # brings the source; of memory alone, all of CORPUS that have 1 MB.  "bench.sh MODULE..." measures
 # those instead.
@@ -92,6 +94,54 @@ memory()
 	done
 }
 
+# The awk program that adds up what llvm-dwarfdump lists: bytes of entries, and of types.
+COUNT='
+function hex(s,  i, v) {
+	for (i = 1; i <= length(s); i++)
+		v = v * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1
+	return v
+}
+match($0, /^0x[0-9a-f]+: +/) {
+	at = hex(substr($1, 3, length($1) - 3))
+	if (last != "") {
+		all += at - last
+		types += inside ? at - last : 0
+	}
+	last = $2 ~ /^DW_TAG|^NULL/ ? at : ""
+	if (last == "" || RLENGTH <= top)
+		inside = 0
+	if (!inside && $2 ~ /^DW_TAG_(.*_type|typedef|dwarf_procedure)$/) {
+		inside = 1
+		top = RLENGTH
+	}
+}
+END { print all, types }'
+
+size_row()
+{
+	printf '%-18s %-10s %12s %7s %12s %7s\n' "$@"
+}
+
+# growth A B: how much larger A is than B, in percent
+growth()
+{
+	awk "BEGIN { printf \"%+.1f%%\", ($1 / $2 - 1) * 100 }"
+}
+
+sizes()
+{
+	local wasm=$1 debugger all types all0 types0
+
+	image "$wasm" || return
+	for debugger in none gdb lldb; do
+		"$TOOL" -q "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug" "--debugger=$debugger" || return
+		read -r all types < <("$DWARFDUMP" --debug-info "$TMP/o.debug" | awk "$COUNT")
+		[ "$debugger" != none ] || all0=$all types0=$types
+		size_row "$(basename "$wasm" .wasm)" "$debugger" "$all" "$(growth "$all" "$all0")" \
+			"$types" "$(growth "$types" "$types0")"
+	done
+}
+
 # sqlite: build/bench/sqlite3-O2.wasm, made once
 sqlite()
 {
@@ -119,7 +169,8 @@ if [ $# -eq 0 ]; then
 	sqlite || echo "no SQLite: $(tail -n 1 "$STORE/bench/log")" >&2
 	mapfile -t large < <(find "$CORPUS" -name '*.wasm' -size +999999c 2>/dev/null | LC_ALL=C sort)
 	set -- "$STORE/bench/sqlite3-O2.wasm" "$CORPUS"/real-clang19/sqlite3-O[02]-dw4.wasm \
-		"$CORPUS"/real-clang19/lua54-O2-dw4.wasm "$STORE/data/types-O2-dw5.wasm"
+		"$CORPUS"/real-clang19/lua54-O2-dw4.wasm "$CORPUS"/cxx-clang19/featxx-O[02].wasm \
+		"$STORE/data/types-O2-dw5.wasm"
 fi
 row module what 'CPU ms' 'wall ms' MiB 'x walk' 'x files'
 for wasm; do
@@ -128,5 +179,10 @@ done
 [ ${#large[@]} -eq 0 ] || printf '\n%-40s %-15s %7s %9s %8s\n' 'module of 1 MB and more' '' files 'peak MiB' 'x files'
 for wasm in "${large[@]}"; do
 	memory "$wasm"
+done
+echo
+size_row module debugger .debug_info '' types ''
+for wasm; do
+	[ ! -f "$wasm" ] || sizes "$wasm"
 done
 exit 0
