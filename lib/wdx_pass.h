@@ -300,6 +300,14 @@ WDX_API uint64_t wdx_type_size(const struct wdx_cursor *c);
 /* The same, of arrays too. */
 WDX_API uint64_t wdx_type_extent(const struct wdx_cursor *c);
 
+/* What that type is, behind typedefs and qualifiers.  tag 0: there is none, or it is not known;
+ * encoding is that of a base type (DW_ATE_...).  Second pass only. */
+struct wdx_type_kind {
+	unsigned tag, encoding;
+	uint64_t size; /* as of wdx_type_size() */
+};
+WDX_API struct wdx_type_kind wdx_type_kind(const struct wdx_cursor *c);
+
 /* Offset of the type of the entry at the cursor, or of what it is an instance of; 0: none.  Second
  * pass only. */
 WDX_API uint64_t wdx_type_of(const struct wdx_cursor *c);

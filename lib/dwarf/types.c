@@ -139,6 +139,35 @@ uint64_t wdx_type_size(const struct wdx_cursor *c)
 	return p->type_sizes[i] - 1;
 }
 
+/* An alias of nothing is void. */
+static bool is_alias(unsigned tag)
+{
+	return passes_on(tag) && tag != DW_TAG_enumeration_type;
+}
+
+struct wdx_type_kind wdx_type_kind(const struct wdx_cursor *c)
+{
+	struct wdx_pass *p = (struct wdx_pass *)c->pass;
+	struct wdx_type_kind kind = {.size = wdx_type_size(c)};
+	struct wdx_decoded d;
+	uint64_t offset = type_of(p, c->die, &d);
+	const struct wdx_attr *a;
+
+	for (unsigned step = 0; step < MAX_CHAIN && die_at(p->in, offset, &d); step++) {
+		a = is_alias(d.die.tag) ? reference(&d.die, DW_AT_type) : NULL;
+		if (a) {
+			offset = a->value;
+			continue;
+		}
+		kind.tag = is_alias(d.die.tag) ? 0 : d.die.tag;
+		a = wdx_die_attr(&d.die, DW_AT_encoding);
+		if (a && a->form_class == WDX_CLASS_CONSTANT)
+			kind.encoding = (unsigned)a->value;
+		break;
+	}
+	return kind;
+}
+
 /* ---- arrays -----------------------------------------------------------------------------------
  */
 

@@ -63,13 +63,15 @@ static bool is_block(unsigned tag)
 }
 
 /* Without memory the unit's own ranges have to do. */
-static void note_entry(struct wdx_xlat *x, uint64_t unit, uint64_t wasm)
+static void note_entry(struct wdx_xlat *x, const struct wdx_cursor *c, uint64_t wasm)
 {
 	const struct wdx_code_func *f = func_at(x, wasm);
 	struct wdx_described *d = wdx_vec_push(&x->entries);
 
 	if (d)
-		*d = (struct wdx_described){unit, (uint32_t)(f - x->code.funcs.data)};
+		*d = (struct wdx_described){c->unit->offset, (uint32_t)(f - x->code.funcs.data)};
+	if (!wdx_xlat_note_return(x, c->die, f))
+		x->pointers.failed = true;
 }
 
 static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
@@ -82,7 +84,8 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 	bool label = c->die->tag == DW_TAG_label && wdx_die_attr(c->die, DW_AT_low_pc);
 
 	x->stats.dies_in++;
-	if (!wdx_pointers_note(&x->pointers, c))
+	if (!wdx_pointers_note(&x->pointers, c) ||
+	    (function && !has_code(c->die) && !wdx_xlat_note_return(x, c->die, NULL)))
 		x->pointers.failed = true;
 	if ((!function && !label && !is_block(c->die->tag)) || !has_code(c->die))
 		return WDX_KEEP;
@@ -92,7 +95,7 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 			: block_loss(x, r, n);
 	if (loss == WDX_LOSS_NONE) {
 		if (function)
-			note_entry(x, c->unit->offset, r->lo);
+			note_entry(x, c, r->lo);
 		return WDX_KEEP;
 	}
 	wdx_xlat_lose(x, loss);
@@ -310,6 +313,7 @@ static enum wdx_verdict die(const struct wdx_cursor *c, bool bare, struct wdx_em
 	if (v != WDX_COPY)
 		return v;
 	leave_scopes(x, c->depth);
+	wdx_xlat_parameter(x, c);
 	x->bare = bare;
 	x->call_return = 0;
 	if (tag == DW_TAG_call_site || tag == DW_TAG_GNU_call_site) {
@@ -358,6 +362,12 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 
 	if (v != WDX_COPY)
 		return v;
+	if (a->name == DW_AT_type && wdx_xlat_drops_return(x, c)) {
+		wdx_xlat_lose(x, WDX_LOSS_RETURN);
+		return WDX_DROP;
+	}
+	if (a->name == DW_AT_calling_convention && c->die->tag == DW_TAG_subprogram)
+		return WDX_DROP;
 	if (a->form_class == WDX_CLASS_ADDRESS)
 		return address_attr(x, a, e);
 	if (is_call_promise(a->name)) {
@@ -373,11 +383,15 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 
 static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
+	if (!c->depth)
+		wdx_xlat_context_type(arg, e);
+	wdx_xlat_convention(arg, c, e);
 	wdx_pointers_attrs_end(arg, c, e);
 }
 
 static void die_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
+	wdx_xlat_context(arg, c, e);
 	wdx_pointers_die_end(arg, c, e);
 }
 
@@ -436,6 +450,7 @@ static bool emit_undescribed(struct wdx_xlat *x, struct wdx_emit *e)
 		wdx_ranges_merge(&r, 0);
 		ok = ok && emit_pcs(x, e, r.data, r.len);
 		wdx_emit_flag(e, DW_AT_artificial);
+		wdx_emit_uint(e, DW_AT_calling_convention, DW_CC_nocall);
 		wdx_emit_die_end(e);
 	}
 	wdx_vec_free(&r);
@@ -538,6 +553,8 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_code_deinit(&x->code);
 	wdx_vec_free(&x->scopes);
 	wdx_vec_free(&x->entries);
+	wdx_vec_free(&x->silent);
+	wdx_vec_free(&x->origins);
 	wdx_vec_free(&x->scope_ranges);
 	wdx_vec_free(&x->body);
 	wdx_vec_free(&x->memory);

@@ -530,6 +530,8 @@ void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wd
 		wdx_emit_fail(e, "out of memory");
 	if (!p->prepared) {
 		wdx_types_find_live(p);
+		if (!wdx_xlat_spread_returns(x))
+			wdx_emit_fail(e, "out of memory");
 		p->ops->prepare(x, e);
 	}
 	p->prepared = true;

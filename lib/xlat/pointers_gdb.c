@@ -374,6 +374,7 @@ static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 const struct wdx_debugger_ops wdx_gdb_ops = {
 	.relocate = true,
 	.fill = true,
+	.refuse_calls = true,
 	.prepare = prepare,
 	.die = die,
 	.attr = attr,

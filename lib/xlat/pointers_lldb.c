@@ -174,6 +174,7 @@ static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 
 const struct wdx_debugger_ops wdx_lldb_ops = {
 	.native = true,
+	.drop_returns = true,
 	.prepare = prepare,
 	.die = die,
 	.attr = attr,

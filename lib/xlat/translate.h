@@ -24,6 +24,12 @@ struct wdx_scope { /* an open entry that has code */
 	size_t first; /* native ranges, from here to the next scope's, in wdx_xlat.scope_ranges */
 };
 
+struct wdx_origin { /* an entry is an instance of the one at that offset */
+	uint32_t offset, of;
+};
+
+enum wdx_parameter { WDX_PARAMETER_NONE, WDX_PARAMETER_THIS, WDX_PARAMETER_OTHER };
+
 struct wdx_xlat {
 	const struct wdx_wasm *wasm;
 	const struct wdx_map *map;
@@ -40,6 +46,9 @@ struct wdx_xlat {
 	WDX_VEC(struct wdx_described) entries; /* by unit, as the walk goes */
 	size_t next_entry;		       /* the first of units not yet written */
 
+	WDX_VEC(struct wdx_origin) silent;  /* of functions that return in memory; by offset */
+	WDX_VEC(struct wdx_origin) origins; /* of functions without code */
+
 	struct wdx_pointers pointers;
 
 	/* where the walk is */
@@ -48,6 +57,8 @@ struct wdx_xlat {
 	const struct wdx_code_func *func;
 	unsigned func_depth;
 	const struct wdx_code_func *near;	/* found last; NULL: none */
+	wdx_ident context_type;	      /* of the unit in work; WDX_NO_IDENT: calls are not refused */
+	enum wdx_parameter parameter; /* the first of the function in work */
 	const struct wdx_code_func *context_of; /* whose context pointer was looked for last, */
 	const struct wdx_map_entity *context;	/* and what was found; NULL: nothing */
 	WDX_VEC(struct wdx_scope) scopes;
@@ -89,6 +100,21 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 				   void *arg);
 enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_line_table *t,
 				struct wdx_emit *e, void *arg);
+
+/* Calls (calls.c).  What is said of how the function at the cursor is called: behind its attributes
+ * and behind its children; and what these need: of each entry, and behind the attributes of a unit.
+ */
+void wdx_xlat_convention(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+void wdx_xlat_context(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+void wdx_xlat_parameter(struct wdx_xlat *x, const struct wdx_cursor *c);
+void wdx_xlat_context_type(struct wdx_xlat *x, struct wdx_emit *e);
+/* Whether the type of what the function at the cursor returns is to be left out; for that, each
+ * function in the first pass (f NULL: without code), and once between the passes.  The latter are
+ * false when memory is out. */
+bool wdx_xlat_drops_return(const struct wdx_xlat *x, const struct wdx_cursor *c);
+bool wdx_xlat_note_return(struct wdx_xlat *x, const struct wdx_die *die,
+			  const struct wdx_code_func *f);
+bool wdx_xlat_spread_returns(struct wdx_xlat *x);
 
 /* The whole .debug_frame of the map, appended to b. */
 struct wdx_error *wdx_xlat_frames(const struct wdx_xlat *x, unsigned address_size,

@@ -58,7 +58,7 @@ class Session:
     def do(self, command):
         name, _, rest = command.partition(" ")
         if name in ("pending", "break"):
-            kind, what = rest.split()
+            kind, what = rest.split(" ", 1)
             where = "%s:%d" % (os.path.basename(self.source), self.markers[what]) \
                 if kind == "line" else what
             return self.debugger.set_break(where)

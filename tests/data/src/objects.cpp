@@ -2,13 +2,17 @@
 /* Pointers and references of C++, for tests/debugger/objects.expect. */
 #define NOINLINE __attribute__((noinline))
 
-namespace zoo {
+namespace zoo
+{
 
 struct animal {
 	int legs;
 	animal *mate;
 	static int count;
-	explicit animal(int n) : legs(n), mate(nullptr) { count++; }
+	explicit animal(int n) : legs(n), mate(nullptr)
+	{
+		count++;
+	}
 	virtual ~animal() = default;
 	virtual int noise() const;
 };
@@ -20,7 +24,9 @@ struct tail {
 
 struct dog : animal, tail {
 	const char *name;
-	dog(const char *n, double t) : animal(4), tail{t, nullptr}, name(n) {}
+	dog(const char *n, double t) : animal(4), tail{t, nullptr}, name(n)
+	{
+	}
 	int noise() const override;
 	NOINLINE int wag(int times);
 };
@@ -48,8 +54,13 @@ int dog::wag(int times)
 template <typename T> struct box {
 	T *held;
 	unsigned uses = 0;
-	explicit box(T *t) : held(t) {}
-	T &operator*() { return *held; }
+	explicit box(T *t) : held(t)
+	{
+	}
+	T &operator*()
+	{
+		return *held;
+	}
 	NOINLINE T *get()
 	{
 		uses++; /* BREAK: box */
@@ -64,9 +75,38 @@ template <typename K, typename V> struct pair {
 
 enum class mood { calm = 1, wild };
 
+struct spot {
+	int x, y;
+};
+
+struct finder {
+	int at;
+	NOINLINE spot find(int by) const
+	{
+		return {at, at + by}; /* BREAK: find */
+	}
+	NOINLINE static double half(int of)
+	{
+		return of / 2.0; /* BREAK: half */
+	}
+	int operator+(int more) const;
+	template <typename T> T scaled(T by) const;
+};
+
+NOINLINE int finder::operator+(int more) const
+{
+	return at + more; /* BREAK: plus */
+}
+
+template <typename T> NOINLINE T finder::scaled(T by) const
+{
+	return (T)(at * by); /* BREAK: scaled */
+}
+
 } // namespace zoo
 
-namespace {
+namespace
+{
 
 struct quiet {
 	int level;
@@ -108,6 +148,9 @@ int main()
 	rex.next = &tip;
 	sink = look(rex, &fido, static_cast<zoo::tail &&>(tip), count); /* BREAK: main */
 	sink += rex.wag(2) + *bi.get() + bd.get()->legs + (*bi) + base->*field + ref[0] + second;
+	zoo::finder at3 = {3};
+	sink += at3.find(count).y + (int)zoo::finder::half(sink) + (at3 + sink);
+	sink += at3.scaled(sink) + (int)at3.scaled(0.5);
 	sink += all[1]->noise() + entry.second->legs + deep.first + qp->level + plain->legs;
 	return sink == 0; /* BREAK: end */
 }
