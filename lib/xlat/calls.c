@@ -176,10 +176,13 @@ static bool is_method(const struct wdx_xlat *x, const struct wdx_cursor *c)
 
 void wdx_xlat_context(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
-	if (x->context_type == WDX_NO_IDENT || !(function_at(x, c) || is_method(x, c)))
+	bool code = function_at(x, c);
+
+	if (x->context_type == WDX_NO_IDENT || !(code || is_method(x, c)))
 		return;
 	wdx_emit_die(e, DW_TAG_formal_parameter, WDX_NO_IDENT);
-	wdx_emit_ref_short(e, DW_AT_type, x->context_type);
+	if (code) /* else nothing shows its type */
+		wdx_emit_ref_short(e, DW_AT_type, x->context_type);
 	wdx_emit_flag(e, DW_AT_artificial);
 	wdx_emit_die_end(e);
 }
