@@ -230,6 +230,10 @@ static const struct said *say(struct work *w, const struct wdx_xplaces *p)
 	struct wdx_expr *out = wdx_expr_begin(w->e);
 
 	s->places = *p;
+	/* gdb's `info scope` ends with an error at a frame base that begins with a register and
+	 * goes on (dwarf2/loc.c, locexpr_describe_location_piece()); any other it leaves alone */
+	if (w->xe->use == WDX_USE_FRAME_BASE && wdx_pointers_relocate(&w->x->pointers))
+		wdx_expr_op(out, DW_OP_nop);
 	s->loss = wdx_xexpr_emit(w->xe, p, out);
 	s->expr = s->loss == WDX_LOSS_NONE ? out : NULL;
 	s->innermost = lost_by_calls(w, p);
