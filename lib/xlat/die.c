@@ -310,6 +310,8 @@ static enum wdx_verdict die(const struct wdx_cursor *c, bool bare, struct wdx_em
 	unsigned tag = c->die->tag;
 	enum wdx_verdict v = wdx_pointers_die(x, c, e);
 
+	if (v == WDX_COPY)
+		v = wdx_xlat_layout(x, c, e);
 	if (v != WDX_COPY)
 		return v;
 	leave_scopes(x, c->depth);
@@ -366,6 +368,10 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 		wdx_xlat_lose(x, WDX_LOSS_RETURN);
 		return WDX_DROP;
 	}
+	if (wdx_xlat_constant_lies(x, c, a)) {
+		wdx_xlat_lose(x, WDX_LOSS_FORMAT);
+		return WDX_DROP;
+	}
 	if (a->name == DW_AT_calling_convention && c->die->tag == DW_TAG_subprogram)
 		return WDX_DROP;
 	if (a->form_class == WDX_CLASS_ADDRESS)
@@ -383,8 +389,11 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 
 static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
-	if (!c->depth)
-		wdx_xlat_context_type(arg, e);
+	struct wdx_xlat *x = arg;
+
+	/* a copy behind all else in a unit stands as high */
+	if (!c->depth && !x->pointers.copied)
+		wdx_xlat_context_type(x, e);
 	wdx_xlat_convention(arg, c, e);
 	wdx_pointers_attrs_end(arg, c, e);
 }

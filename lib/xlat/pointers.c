@@ -596,6 +596,7 @@ void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,
 	const struct wdx_target *t = env->target;
 	bool is64 = wdx_target_address_size(t) == 8, big = wdx_target_big_endian(t);
 
+	p->lldb = debugger == WDX_DEBUGGER_LLDB;
 	p->copied = NULL;
 	p->procedure = WDX_NO_IDENT;
 	if (!env->memory_size || !is64 || big)

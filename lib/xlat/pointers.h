@@ -62,6 +62,7 @@ struct wdx_pointers {
 	WDX_VEC(uint32_t) scopes; /* in the first pass: 1 + index of the open ones */
 	bool cxx, rust;		  /* in the first pass: of the unit in work */
 	uint16_t unit_flags;	  /* the same: of its types */
+	bool lldb;		  /* the side-car is for lldb, whatever ops */
 	bool failed;		  /* memory is out */
 	bool prepared;		  /* the first pass is over */
 	WDX_VEC(uint32_t) used;	  /* offsets of types of variables in functions, as they come */

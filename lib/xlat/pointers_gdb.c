@@ -365,7 +365,7 @@ static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 {
 	struct wdx_pointers *p = &x->pointers;
 
-	if (!c->depth && p->procedure != WDX_NO_IDENT)
+	if (!c->depth && !p->copied && p->procedure != WDX_NO_IDENT)
 		emit_procedure(x, e);
 	if (p->copied)
 		copied_end(p, c, e);

@@ -101,6 +101,14 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_line_table *t,
 				struct wdx_emit *e, void *arg);
 
+/* What becomes of a type that debuggers lay out their own way (layout.c). */
+enum wdx_verdict wdx_xlat_layout(struct wdx_xlat *x, const struct wdx_cursor *c,
+				 struct wdx_emit *e);
+
+/* Whether that attribute is a constant that the debugger would show wrong. */
+bool wdx_xlat_constant_lies(const struct wdx_xlat *x, const struct wdx_cursor *c,
+			    const struct wdx_attr *a);
+
 /* Calls (calls.c).  What is said of how the function at the cursor is called: behind its attributes
  * and behind its children; and what these need: of each entry, and behind the attributes of a unit.
  */
