@@ -82,7 +82,8 @@ static uint32_t origin_of(const struct wdx_die *die)
 
 	if (!a)
 		a = wdx_die_attr(die, DW_AT_specification);
-	return a && a->form_class == WDX_CLASS_REF && a->value < UINT32_MAX ? (uint32_t)a->value : 0;
+	return a && a->form_class == WDX_CLASS_REF && a->value < UINT32_MAX ? (uint32_t)a->value
+									    : 0;
 }
 
 /* In the first pass, of each function: f NULL: it has no code. */

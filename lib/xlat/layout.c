@@ -20,14 +20,14 @@ static uint64_t constant(const struct wdx_die *die, unsigned at)
 {
 	const struct wdx_attr *a = wdx_die_attr(die, at);
 
-	return a && a->class == WDX_CLASS_CONSTANT ? a->value : 0;
+	return a && a->form_class == WDX_CLASS_CONSTANT ? a->value : 0;
 }
 
 static void emit_name(const struct wdx_die *die, struct wdx_emit *e)
 {
 	const struct wdx_attr *name = wdx_die_attr(die, DW_AT_name);
 
-	if (name && name->class == WDX_CLASS_STRING)
+	if (name && name->form_class == WDX_CLASS_STRING)
 		wdx_emit_string(e, DW_AT_name, (const char *)name->data);
 }
 
@@ -109,7 +109,7 @@ static enum wdx_verdict null_pointer(struct wdx_xlat *x, const struct wdx_cursor
 {
 	const struct wdx_attr *name = wdx_die_attr(c->die, DW_AT_name);
 
-	if (!x->pointers.lldb || !name || name->class != WDX_CLASS_STRING ||
+	if (!x->pointers.lldb || !name || name->form_class != WDX_CLASS_STRING ||
 	    !strstr((const char *)name->data, "nullptr"))
 		return WDX_COPY;
 	emit_base(e, wdx_ident_of(c, c->die->offset), (const char *)name->data, DW_ATE_unsigned,
@@ -121,8 +121,8 @@ static enum wdx_verdict null_pointer(struct wdx_xlat *x, const struct wdx_cursor
 bool wdx_xlat_constant_lies(const struct wdx_xlat *x, const struct wdx_cursor *c,
 			    const struct wdx_attr *a)
 {
-	return a->name == DW_AT_const_value && a->class == WDX_CLASS_CONSTANT && x->pointers.lldb &&
-	       wdx_type_size(c) > 8;
+	return a->name == DW_AT_const_value && a->form_class == WDX_CLASS_CONSTANT &&
+	       x->pointers.lldb && wdx_type_size(c) > 8;
 }
 
 enum wdx_verdict wdx_xlat_layout(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)

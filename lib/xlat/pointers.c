@@ -352,7 +352,8 @@ bool wdx_types_spread_variants(struct wdx_pointers *p)
 
 static bool leads_on(const struct wdx_type *t)
 {
-	return wdx_tag_is_alias(t->tag) || wdx_tag_is_pointer(t->tag) || t->tag == DW_TAG_array_type;
+	return wdx_tag_is_alias(t->tag) || wdx_tag_is_pointer(t->tag) ||
+	       t->tag == DW_TAG_array_type;
 }
 
 /* What is live already has been followed. */

@@ -56,7 +56,7 @@ struct wdx_xlat {
 	uint32_t call_return; /* of the call site in work */
 	const struct wdx_code_func *func;
 	unsigned func_depth;
-	const struct wdx_code_func *near;	/* found last; NULL: none */
+	const struct wdx_code_func *near; /* found last; NULL: none */
 	wdx_ident context_type;	      /* of the unit in work; WDX_NO_IDENT: calls are not refused */
 	enum wdx_parameter parameter; /* the first of the function in work */
 	const struct wdx_code_func *context_of; /* whose context pointer was looked for last, */
