@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "wasm/opcode.h"
 #include "wasm/private.h"
 
 /* By id: the name, and the place among the sections that are not custom (specification §5.5.2). */
@@ -152,6 +153,7 @@ void wdx_wasm_deinit(struct wdx_wasm *m)
 	wdx_vec_free(&m->funcs);
 	wdx_vec_free(&m->runs);
 	wdx_vec_free(&m->import_types);
+	wdx_vec_free(&m->slots);
 	wdx_vec_free(&m->memories);
 	wdx_vec_free(&m->globals);
 	free(m->kinds);
@@ -222,4 +224,34 @@ wdx_codepos wdx_wasm_codepos(const struct wdx_wasm *m, wdx_filepos pos)
 	if (pos.v < m->code.v || pos.v - m->code.v >= m->code_size)
 		return WDX_NO_CODEPOS;
 	return (wdx_codepos){pos.v - m->code.v};
+}
+
+static bool writes_table(uint16_t opcode)
+{
+	switch (opcode) {
+	case WDX_WASM_TABLE_SET:
+	case WDX_WASM_TABLE_INIT:
+	case WDX_WASM_TABLE_COPY:
+	case WDX_WASM_TABLE_FILL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Which of several tables is written to does not matter: C and its like have one. */
+bool wdx_wasm_table_is_fixed(const struct wdx_wasm *m)
+{
+	const uint8_t *code = m->data + m->code.v;
+	struct wdx_insn insn;
+
+	for (uint32_t at = 0; at < m->code_size && !m->table_shared; at++) {
+		if ((code[at] != WDX_WASM_TABLE_SET && code[at] != 0xfc) ||
+		    !(m->kinds[at] & WDX_INSN_START))
+			continue;
+		wdx_insn_at(m, (wdx_codepos){at}, &insn);
+		if (writes_table(insn.opcode))
+			return false;
+	}
+	return !m->table_shared;
 }

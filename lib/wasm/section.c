@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "base/error.h"
+#include "wasm/opcode.h"
 #include "wasm/private.h"
 
 typedef struct wdx_error *reader_fn(struct wdx_wasm *m, struct wdx_reader *r);
@@ -210,6 +211,7 @@ static struct wdx_error *read_import(struct wdx_wasm *m, struct wdx_reader *r)
 		return import_function(m, r);
 	case 1:
 		read_tabletype(r);
+		m->table_shared = true; /* the first table is an imported one if any is */
 		return NULL;
 	case 2:
 		return read_memory(m, r, true);
@@ -245,7 +247,6 @@ static struct wdx_error *read_functions(struct wdx_wasm *m, struct wdx_reader *r
 
 static struct wdx_error *read_tables(struct wdx_wasm *m, struct wdx_reader *r)
 {
-	(void)m;
 	for (uint32_t n = read_count(r); n && !r->failed; n--) {
 		bool has_init = wdx_reader_left(r) && *r->pos == 0x40;
 
@@ -254,6 +255,7 @@ static struct wdx_error *read_tables(struct wdx_wasm *m, struct wdx_reader *r)
 		read_tabletype(r);
 		if (has_init)
 			skip_expr(r);
+		m->table_shared |= has_init;
 	}
 	return NULL;
 }
@@ -301,6 +303,7 @@ static struct wdx_error *read_exports(struct wdx_wasm *m, struct wdx_reader *r)
 		index = wdx_read_uleb(r, 32);
 		if (kind == EXPORT_GLOBAL && index < m->globals.len)
 			m->globals.data[index].exported = true;
+		m->table_shared |= !index && kind == 1;
 	}
 	return NULL;
 }
@@ -313,35 +316,85 @@ static struct wdx_error *read_number(struct wdx_wasm *m, struct wdx_reader *r)
 	return NULL;
 }
 
+/* A constant expression; true: it is just this one instruction. */
+static bool read_single(struct wdx_reader *r, struct wdx_insn *insn)
+{
+	const uint8_t *next;
+
+	wdx_insn_decode(r, insn);
+	if (insn->opcode == WDX_WASM_END)
+		return false;
+	next = r->pos;
+	skip_expr(r);
+	return !r->failed && r->pos == next + 1;
+}
+
+/* Where a segment begins in table 0; UINT64_MAX: that is not known, or it is in another. */
+static uint64_t read_place(struct wdx_wasm *m, struct wdx_reader *r, bool first)
+{
+	struct wdx_insn insn;
+	bool single = read_single(r, &insn);
+
+	if (single && first && insn.opcode == WDX_WASM_I32_CONST)
+		return (uint32_t)insn.imm[0];
+	m->table_shared |= first;
+	return UINT64_MAX;
+}
+
+/* UINT32_MAX: null, or not a constant. */
+static uint32_t read_element_expr(struct wdx_reader *r)
+{
+	struct wdx_insn insn;
+	bool single = read_single(r, &insn);
+
+	return single && insn.opcode == WDX_WASM_REF_FUNC ? (uint32_t)insn.imm[0] : UINT32_MAX;
+}
+
+static bool add_slot(struct wdx_wasm *m, uint64_t index, uint32_t func)
+{
+	struct wdx_wasm_slot *s;
+
+	if (index > UINT32_MAX)
+		return true;
+	s = wdx_vec_push(&m->slots);
+	if (s)
+		*s = (struct wdx_wasm_slot){(uint32_t)index, func};
+	return s;
+}
+
 /* Flags: 1: passive or declarative; 2: a table index, or declarative; 4: expressions. */
-static void read_element(struct wdx_reader *r)
+static struct wdx_error *read_element(struct wdx_wasm *m, struct wdx_reader *r)
 {
 	uint32_t flags = (uint32_t)wdx_read_uleb(r, 32);
+	uint64_t at = UINT64_MAX;
+	bool first = !(flags & 1);
 
 	if (flags > 7)
-		return wdx_reader_fail(r, "unknown kind of element segment");
+		wdx_reader_fail(r, "unknown kind of element segment");
 	if ((flags & 3) == 2)
-		wdx_read_uleb(r, 32);
+		first = !wdx_read_uleb(r, 32);
 	if (!(flags & 1))
-		skip_expr(r);
+		at = read_place(m, r, first);
 	if (flags & 3 && flags & 4)
 		wdx_wasm_read_valtype(r);
 	else if (flags & 3)
 		wdx_read_skip(r, 1); /* kind */
-	for (uint32_t n = read_count(r); n && !r->failed; n--) {
-		if (flags & 4)
-			skip_expr(r);
-		else
-			wdx_read_uleb(r, 32);
+	for (uint32_t n = read_count(r); n && !r->failed; n--, at += at != UINT64_MAX) {
+		uint32_t func = flags & 4 ? read_element_expr(r) : (uint32_t)wdx_read_uleb(r, 32);
+
+		if (!r->failed && !add_slot(m, at, func))
+			return &wdx_nomem;
 	}
+	return NULL;
 }
 
 static struct wdx_error *read_elements(struct wdx_wasm *m, struct wdx_reader *r)
 {
-	(void)m;
-	for (uint32_t n = read_count(r); n && !r->failed; n--)
-		read_element(r);
-	return NULL;
+	struct wdx_error *err = NULL;
+
+	for (uint32_t n = read_count(r); n && !err && !r->failed; n--)
+		err = read_element(m, r);
+	return err;
 }
 
 static struct wdx_error *read_data(struct wdx_wasm *m, struct wdx_reader *r)

@@ -80,6 +80,10 @@ struct wdx_wasm_global {
 	const char *name; /* NULL: none */
 };
 
+struct wdx_wasm_slot { /* of table 0, filled when the module is instantiated */
+	uint32_t index, func;
+};
+
 struct wdx_wasm {
 	const uint8_t *data;
 	size_t size;
@@ -90,7 +94,9 @@ struct wdx_wasm {
 	WDX_VEC(struct wdx_wasm_run) runs;
 	WDX_VEC(struct wdx_wasm_memory) memories;
 	WDX_VEC(struct wdx_wasm_global) globals;
-	WDX_VEC(uint32_t) import_types; /* of imported functions */
+	WDX_VEC(uint32_t) import_types;	     /* of imported functions */
+	WDX_VEC(struct wdx_wasm_slot) slots; /* in the order they are filled: the last one counts */
+	bool table_shared; /* table 0 is imported or exported, or filled by what is not constant */
 	uint32_t nimported_funcs;
 	wdx_filepos code; /* of the code section's contents */
 	uint32_t code_size;
@@ -116,6 +122,10 @@ const struct wdx_wasm_type *wdx_wasm_functype(const struct wdx_wasm *m, uint32_t
 /* The type of a local (parameters first), or 0 when the function has no such local. */
 uint8_t wdx_wasm_local_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
 			    uint32_t local);
+
+/* Whether table 0 holds what the slots say for as long as an instance lives: no instruction writes
+ * to it, and nobody outside can. */
+bool wdx_wasm_table_is_fixed(const struct wdx_wasm *m);
 
 /* Converts; a file offset outside the code section gives WDX_NO_CODEPOS. */
 wdx_codepos wdx_wasm_codepos(const struct wdx_wasm *m, wdx_filepos pos);

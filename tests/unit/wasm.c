@@ -535,6 +535,81 @@ static void test_bad_names(struct wdx_buf *b)
 	wdx_wasm_deinit(&m);
 }
 
+static bool slots_are(const struct wdx_wasm *m, const uint32_t *want, size_t n)
+{
+	for (size_t i = 0; i < m->slots.len && i < n; i++)
+		if (m->slots.data[i].index != want[2 * i] ||
+		    m->slots.data[i].func != want[2 * i + 1])
+			return false;
+	return m->slots.len == n;
+}
+
+/* A module with a table and these segments, exports and instructions; whether its table is as
+ * wanted. */
+static bool table_is(const uint8_t *elements, size_t n, const uint8_t *exports, size_t nexports,
+		     const uint8_t *code, size_t ncode, bool fixed, const uint32_t *want,
+		     size_t nwant)
+{
+	struct wdx_buf b = {0};
+	struct wdx_error *err;
+	struct wdx_wasm m;
+	bool same;
+
+	header(&b);
+	section(&b, 1, B(1, 0x60, 0, 0));
+	section(&b, 3, B(1, 0));
+	section(&b, 4, B(1, 0x70, 0, 9));
+	if (nexports)
+		section(&b, 7, exports, nexports);
+	section(&b, 9, elements, n);
+	wdx_buf_bytes(&b, B(10));
+	wdx_buf_uleb(&b, ncode + 3);
+	wdx_buf_bytes(&b, B(1));
+	wdx_buf_uleb(&b, ncode + 1);
+	wdx_buf_u8(&b, 0);
+	wdx_buf_bytes(&b, code, ncode);
+	err = wdx_wasm_init(&m, b.data, b.len);
+	same = !err && slots_are(&m, want, nwant) && wdx_wasm_table_is_fixed(&m) == fixed;
+	if (err)
+		printf("# %s\n", wdx_error_message(err));
+	wdx_error_destroy(err);
+	wdx_wasm_deinit(&m);
+	wdx_buf_deinit(&b);
+	return same;
+}
+
+#define SLOTS(...) ((const uint32_t[]){__VA_ARGS__}), sizeof((const uint32_t[]){__VA_ARGS__}) / 8
+
+static void test_tables(void)
+{
+	ok(table_is(B(1, 0, 0x41, 3, 0x0b, 2, 0, 0), NO_BYTES, B(0x0b), true, SLOTS(3, 0, 4, 0)),
+	   "a table: its slots");
+	ok(table_is(B(1, 4, 0x41, 1, 0x0b, 2, 0xd2, 0, 0x0b, 0xd0, 0x70, 0x0b), NO_BYTES, B(0x0b),
+		    true, SLOTS(1, 0, 2, UINT32_MAX)),
+	   "a table: slots by expressions, null");
+	ok(table_is(B(1, 2, 1, 0x41, 1, 0x0b, 0, 1, 0), NO_BYTES, B(0x0b), true, NULL, 0),
+	   "a table: the second is not looked at");
+	ok(table_is(B(1, 0, 0x23, 0, 0x0b, 1, 0), NO_BYTES, B(0x0b), false, NULL, 0),
+	   "a table: filled from a place that is not constant");
+	ok(table_is(B(1, 0, 0x41, 1, 0x41, 1, 0x6a, 0x0b, 1, 0), NO_BYTES, B(0x0b), false, NULL, 0),
+	   "a table: filled from a computed place");
+	ok(table_is(B(1, 1, 0, 1, 0), NO_BYTES, B(0x0b), true, NULL, 0),
+	   "a table: a passive segment fills nothing by itself");
+	ok(table_is(B(1, 0, 0x41, 1, 0x0b, 1, 0), B(1, 1, 't', 1, 0), B(0x0b), false, SLOTS(1, 0)),
+	   "a table: exported, so others may write to it");
+	ok(table_is(B(1, 0, 0x41, 1, 0x0b, 1, 0), B(1, 1, 't', 0, 0), B(0x0b), true, SLOTS(1, 0)),
+	   "a table: an export that is a function");
+	ok(table_is(B(1, 0, 0x41, 1, 0x0b, 1, 0), NO_BYTES, B(0x41, 0, 0xd0, 0x70, 0x26, 0, 0x0b),
+		    false, SLOTS(1, 0)),
+	   "a table: written by table.set");
+	ok(table_is(B(1, 0, 0x41, 1, 0x0b, 1, 0), NO_BYTES,
+		    B(0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 14, 0, 0, 0x0b), false, SLOTS(1, 0)),
+	   "a table: written by table.copy");
+	ok(table_is(B(1, 0, 0x41, 1, 0x0b, 1, 0), NO_BYTES, B(0x41, 0x26, 0x1a, 0x0b), true,
+		    SLOTS(1, 0)),
+	   "a table: an opcode inside another instruction");
+}
+
 int main(void)
 {
 	struct wdx_buf b = {0};
@@ -548,6 +623,7 @@ int main(void)
 	test_all_ops(&b);
 	test_imms(&b);
 	test_bad_names(&b);
+	test_tables();
 	wdx_buf_deinit(&b);
 	return done();
 }
