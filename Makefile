@@ -90,7 +90,7 @@ SAN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
 # One set of objects serves the archive, the shared library and the program.
-COMMON := -Ilib -D_GNU_SOURCE -DWDX_VERSION='"$(VERSION)"' -fPIC -pthread -fvisibility=hidden \
+COMMON := -Ilib -I$(B) -D_GNU_SOURCE -DWDX_VERSION='"$(VERSION)"' -fPIC -pthread -fvisibility=hidden \
 	-ffunction-sections -fdata-sections $(WARN) $(SAN)
 ALL_CFLAGS = -std=gnu11 $(COMMON) $(WARN_C) $(DEP_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_CXXFLAGS = $(COMMON) $(LLVM_CXXFLAGS) $(LLVM_TARGETS:%=-DWDX_LLVM_%) \
@@ -117,6 +117,14 @@ $(B)/flags: FORCE
 FORCE:
 
 # --- rules --------------------------------------------------------------------------------------
+
+# Debuggers load their Python from here; gdb trusts this folder below its own prefix.
+PYTHON_DIR = $(datarootdir)/gdb/auto-load/wasm-dwarf-xform
+$(B)/pythondir.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define PYTHON_DIR "$(PYTHON_DIR)"' >$@.new; \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+$(CMD_OBJ): | $(B)/pythondir.h
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -222,8 +230,8 @@ install: all
 	$(INSTALL) -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)' '$(DESTDIR)$(includedir)' \
 		'$(DESTDIR)$(pkgconfigdir)'
 	$(INSTALL) -m 755 $(PROGRAM) '$(DESTDIR)$(bindir)'
-	$(INSTALL) -d '$(DESTDIR)$(datarootdir)/wasm-dwarf-xform'
-	$(INSTALL) -m 644 $(PYTHON) '$(DESTDIR)$(datarootdir)/wasm-dwarf-xform'
+	$(INSTALL) -d '$(DESTDIR)$(PYTHON_DIR)'
+	$(INSTALL) -m 644 $(PYTHON) '$(DESTDIR)$(PYTHON_DIR)'
 	$(INSTALL) -m 644 $(HEADERS) '$(DESTDIR)$(includedir)'
 	$(INSTALL) -m 644 $(B)/libwdx.a '$(DESTDIR)$(libdir)'
 	$(INSTALL) -m 755 $(B)/$(SONAME) '$(DESTDIR)$(libdir)/$(LIBFILE)'
@@ -237,7 +245,7 @@ install: all
 
 uninstall:
 	rm -f '$(DESTDIR)$(bindir)/wasm-dwarf-xform' \
-		$(foreach p,$(PYTHON),'$(DESTDIR)$(datarootdir)/wasm-dwarf-xform/$(notdir $(p))') \
+		$(foreach p,$(PYTHON),'$(DESTDIR)$(PYTHON_DIR)/$(notdir $(p))') \
 		$(foreach h,$(HEADERS),'$(DESTDIR)$(includedir)/$(notdir $(h))') \
 		$(foreach f,libwdx.a libwdx.so $(SONAME) $(LIBFILE),'$(DESTDIR)$(libdir)/$(f)') \
 		'$(DESTDIR)$(pkgconfigdir)/libwdx.pc' \
@@ -251,7 +259,7 @@ dist: build/configure
 	@echo build/$(DIST).tar.gz
 
 clean:
-	rm -rf $(addprefix build/,lib cmd tests flags san-* wasm-dwarf-xform libwdx.* *.tar.gz)
+	rm -rf $(addprefix build/,lib cmd tests flags pythondir.h san-* wasm-dwarf-xform libwdx.* *.tar.gz)
 
 distclean:
 	rm -rf build autom4te.cache configure config.mk config.log config.status

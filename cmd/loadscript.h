@@ -14,6 +14,7 @@ bool loadscript_is_lldb(const char *script);
 struct loadscript {
 	const char *sidecar; /* absolute */
 	const char *module;  /* as the user named it */
+	const char *python;  /* folder of the debuggers' Python, absolute; NULL: none */
 	struct address text, memory;
 	bool has_memory; /* the side-car has a .wasm.memory */
 };

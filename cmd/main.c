@@ -129,17 +129,34 @@ static int check_map(const struct command *c)
 	return check_run(stdout, &config, c->opt.check_map == CHECK_JSON);
 }
 
+/* What the side-car tells gdb to load. */
+static char *gdb_script(const struct options *o)
+{
+	static const char name[] = "/wasm_gdb.py";
+	size_t n = o->python ? strlen(o->python) : 0;
+	char *path = malloc(n + sizeof(name));
+
+	if (path) {
+		memcpy(path, o->python ? o->python : "", n);
+		memcpy(path + n, name, sizeof(name));
+	}
+	return path;
+}
+
 static int transform(struct command *c)
 {
 	struct wdx_config config = make_config(c);
+	char *script = gdb_script(&c->opt);
 	struct wdx_error *err;
 
 	message_note("%s: %zu bytes; %s: %zu bytes", c->module.name, c->module.size, c->map.name,
 		     c->map.size);
 	if (c->opt.verbosity != QUIET)
 		progress_start();
+	config.gdb_script = c->opt.python ? script : NULL;
 	err = wdx_transform(&config, &c->result);
 	progress_wipe();
+	free(script);
 	return err ? message_failure(err) : 0;
 }
 
@@ -151,6 +168,7 @@ static int write_script(struct command *c, int i)
 	const struct wdx_result *r = &c->result;
 	struct loadscript s = {.sidecar = output_path(c->sidecar),
 			       .module = c->module.name,
+			       .python = c->opt.python,
 			       .text = c->opt.text,
 			       .memory = c->opt.memory,
 			       .has_memory = r->memory_size != 0};

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pythondir.h"
+
 static const char help[] =
 	"Usage: wasm-dwarf-xform [OPTION]... MODULE MAP -o SIDECAR\n"
 	"Translate the DWARF of a WebAssembly module into native DWARF for the machine\n"
@@ -25,6 +27,8 @@ static const char help[] =
 	"      --text-address=ADDR     where the code is loaded, for --load-script\n"
 	"      --memory-address=ADDR   where linear memory begins, for --load-script\n"
 	"      --emit-map=FILE         also write the map, as JSON\n"
+	"      --python=FOLDER|none    where the debuggers' Python is (default: where it\n"
+	"                                has been installed)\n"
 	"      --debugger=gdb|lldb|none\n"
 	"                              for whom pointers are made to work (default: gdb;\n"
 	"                                none: they are the numbers that they are)\n"
@@ -58,6 +62,7 @@ enum { /* options without a letter */
        OPT_TEXT_ADDRESS,
        OPT_MEMORY_ADDRESS,
        OPT_EMIT_MAP,
+       OPT_PYTHON,
        OPT_DEBUGGER,
        OPT_DWARF_VERSION,
        OPT_COMPRESS,
@@ -75,6 +80,7 @@ static const struct option long_options[] = {
 	{"text-address", required_argument, NULL, OPT_TEXT_ADDRESS},
 	{"memory-address", required_argument, NULL, OPT_MEMORY_ADDRESS},
 	{"emit-map", required_argument, NULL, OPT_EMIT_MAP},
+	{"python", required_argument, NULL, OPT_PYTHON},
 	{"debugger", required_argument, NULL, OPT_DEBUGGER},
 	{"dwarf-version", required_argument, NULL, OPT_DWARF_VERSION},
 	{"compress-debug-sections", optional_argument, NULL, OPT_COMPRESS},
@@ -241,6 +247,9 @@ static enum parsed one_option(struct options *o, int opt, const char *value)
 	case OPT_TRACE:
 		o->trace = value;
 		return PARSED_RUN;
+	case OPT_PYTHON:
+		o->python = strcmp(value, "none") ? value : NULL;
+		return PARSED_RUN;
 	case OPT_STRICT:
 		o->strict = true;
 		return PARSED_RUN;
@@ -294,6 +303,9 @@ static enum parsed check(const struct options *o)
 		return wrong("no output file: '-o FILE' is required");
 	if (o->output && !*o->output)
 		return wrong("the name of the output file is empty");
+	if (o->python && *o->python != '/')
+		return wrong("invalid argument '%s' for '--python': it is not an absolute path",
+			     o->python);
 	if (is_dash(o->module) && is_dash(o->map))
 		return wrong("only one of module and map can come from standard input");
 	if (o->nscripts && is_dash(o->output))
@@ -309,6 +321,7 @@ enum parsed options_parse(struct options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof(*o));
 	o->verbosity = NORMAL;
+	o->python = PYTHON_DIR;
 	if (argc)
 		argv[0] = name;
 	while (parsed == PARSED_RUN &&

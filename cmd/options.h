@@ -34,6 +34,7 @@ struct options {
 	const char *scripts[SCRIPTS_MAX];
 	int nscripts;
 	const char *emit_map, *trace; /* or NULL */
+	const char *python;	      /* folder of the debuggers' Python; NULL: none */
 	struct address text, memory;
 	enum stats_format stats;
 	enum check_format check_map;

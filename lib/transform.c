@@ -29,6 +29,7 @@ struct run {
 	struct wdx_input *input;
 	struct wdx_trace *trace;
 	struct wdx_pass_output dwarf;
+	struct wdx_buf extract, scripts;
 	struct wdx_result *result;
 	bool relocatable; /* what kind of file the side-car becomes */
 };
@@ -49,6 +50,8 @@ static void run_deinit(struct run *r)
 {
 	wdx_trace_destroy(r->trace);
 	wdx_pass_output_deinit(&r->dwarf);
+	wdx_buf_deinit(&r->extract);
+	wdx_buf_deinit(&r->scripts);
 	translation_deinit(r);
 	wdx_target_destroy(r->target);
 	wdx_map_deinit(&r->map);
@@ -178,10 +181,12 @@ static struct wdx_error *translate(struct run *r)
  * image and the map made of it agree. */
 static void build_id(const struct run *r, uint8_t id[32])
 {
-	uint64_t digest[2 + 16] = {r->result->text_size, r->config->compress};
-	size_t n = 2;
+	uint64_t digest[4 + 16] = {r->result->text_size, r->config->compress,
+				   wdx_hash64(r->extract.data, r->extract.len),
+				   wdx_hash64(r->scripts.data, r->scripts.len)};
+	size_t n = 4;
 
-	for (size_t i = 0; i < r->dwarf.n && n < 18; i++)
+	for (size_t i = 0; i < r->dwarf.n && n < 20; i++)
 		digest[n++] = wdx_hash64(r->dwarf.sections[i].data, r->dwarf.sections[i].size);
 	wdx_sha256(digest, n * sizeof(*digest), id);
 }
@@ -216,6 +221,21 @@ static struct wdx_elf_site *sites(const struct run *r)
 	return s;
 }
 
+/* What is in the file beside the translation: facts of the map for debuggers' Python, and where
+ * gdb has its own from (an entry of kind 1, SECTION_SCRIPT_ID_PYTHON_FILE, is a path). */
+static struct wdx_error *make_extras(struct run *r)
+{
+	const struct wdx_config *c = r->config;
+
+	r->extract.big = wdx_target_big_endian(r->target);
+	wdx_map_extract(&r->map, &r->wasm, &r->extract);
+	if (c->gdb_script && c->debugger == WDX_DEBUGGER_GDB) {
+		wdx_buf_u8(&r->scripts, 1);
+		wdx_buf_str(&r->scripts, c->gdb_script);
+	}
+	return r->extract.failed || r->scripts.failed ? &wdx_nomem : NULL;
+}
+
 static struct wdx_error *write_sidecar(struct run *r)
 {
 	static const enum wdx_compression compression[] = {WDX_COMPRESS_NONE, WDX_COMPRESS_ZLIB,
@@ -239,6 +259,8 @@ static struct wdx_error *write_sidecar(struct run *r)
 		debug[i] =
 			(struct wdx_section){r->dwarf.sections[i].name, r->dwarf.sections[i].data,
 					     r->dwarf.sections[i].size};
+	debug[r->dwarf.n] =
+		(struct wdx_section){".debug_gdb_scripts", r->scripts.data, r->scripts.len};
 	build_id(r, id);
 	struct wdx_sidecar s = {.machine = wdx_target_elf_machine(r->target),
 				.flags = wdx_target_elf_flags(r->target),
@@ -251,8 +273,9 @@ static struct wdx_error *write_sidecar(struct run *r)
 				.symbols = sym,
 				.nsymbols = nsymbols,
 				.debug = debug,
-				.ndebug = r->dwarf.n,
+				.ndebug = r->dwarf.n + 1,
 				.build_id = id,
+				.extra = {".wasm.map", r->extract.data, r->extract.len},
 				.compress = compression[r->config->compress],
 				.relocatable = r->relocatable,
 				.sites = site,
@@ -361,6 +384,8 @@ static struct wdx_error *run(struct run *r)
 		return err;
 	warn_about_map(r);
 	err = emit_map(r); /* as it came: the translation puts its own findings in */
+	if (!err)
+		err = make_extras(r);
 	if (!err)
 		err = translate(r);
 	if (!err)

@@ -64,6 +64,8 @@ struct wdx_config {
 	unsigned dwarf_version;	    /* 4 or 5; 0: 5 */
 	enum wdx_compress compress; /* of .debug_* */
 	enum wdx_debugger debugger;
+	/* Python that gdb is to load with the side-car, a path (.debug_gdb_scripts); NULL: none */
+	const char *gdb_script;
 	bool emit_map;	/* also give the map as JSON */
 	bool strict;	/* any loss (see wdx_stats) is an input error; loss by dead code is none */
 	bool trust_map; /* take its claims of where locals are as they are: the machine code is

@@ -196,10 +196,10 @@ engine_compile()
 	engine_run "$1" --compile "$2" --save "$3" --opt "$4" --debug-info --no-run
 }
 
-# xform ARGUMENT...: the tool, quiet unless it fails.
+# xform ARGUMENT...: the tool, quiet unless it fails.  gdb would miss Python that is not installed.
 xform()
 {
-	"$TOOL" -q "$@"
+	"$TOOL" -q --python=none "$@"
 }
 
 # marker FILE NAME: the line of a "BREAK: NAME" comment.

@@ -53,7 +53,8 @@ struct wdx_sidecar {
 	const struct wdx_section
 		*debug; /* .debug_* in the order to be written; empty ones skipped */
 	size_t ndebug;
-	const uint8_t *build_id; /* 20 bytes */
+	const uint8_t *build_id;  /* 20 bytes */
+	struct wdx_section extra; /* for debuggers' Python; size 0: none */
 	enum wdx_compression compress;
 	/* ET_REL with the relocations of these, for debuggers that then put the addresses of .text
 	 * and .wasm.memory where these are in the process, wherever in an expression they stand;

@@ -102,6 +102,14 @@ static struct wdx_error *add_note(struct side *w)
 	return add(w, ".note.gnu.build-id", &sh, b->data, b->len, ELF_T_BYTE);
 }
 
+static struct wdx_error *add_extra(struct side *w)
+{
+	const struct wdx_section *x = &w->s->extra;
+	GElf_Shdr sh = {.sh_type = SHT_PROGBITS, .sh_addralign = 4};
+
+	return x->size ? add(w, x->name, &sh, x->data, x->size, ELF_T_BYTE) : NULL;
+}
+
 static void string_flags(const char *name, GElf_Shdr *sh)
 {
 	if (strcmp(name, ".debug_str") && strcmp(name, ".debug_line_str"))
@@ -390,6 +398,7 @@ static struct wdx_error *add_sections(struct side *w)
 {
 	const struct wdx_sidecar *s = w->s;
 	struct wdx_error *err;
+	size_t debug;
 
 	wdx_buf_u8(&w->names, 0);
 	err = add_nobits(w, ".text", SHF_EXECINSTR, s->text_addr, s->text_size);
@@ -401,6 +410,9 @@ static struct wdx_error *add_sections(struct side *w)
 	if (!err)
 		err = add_note(w);
 	w->note = w->last;
+	if (!err)
+		err = add_extra(w);
+	debug = w->last + 1;
 	if (!err && s->relocatable)
 		err = make_relocations(w);
 	for (size_t i = 0; !err && i < s->ndebug; i++)
@@ -409,7 +421,7 @@ static struct wdx_error *add_sections(struct side *w)
 	if (!err)
 		err = add_symbols(w);
 	if (!err && s->relocatable)
-		err = add_relocations(w, w->note + 1);
+		err = add_relocations(w, debug);
 	return err ? err : add_names(w);
 }
 

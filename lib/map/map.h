@@ -181,6 +181,10 @@ struct wdx_error *wdx_map_check(const struct wdx_map *map, const struct wdx_wasm
 void wdx_map_emit(const struct wdx_map *map, const struct wdx_target *target,
 		  const struct wdx_wasm *wasm, struct wdx_buf *out);
 
+/* Appends what debuggers' Python has to know of the code beside its DWARF (extract.c), in the byte
+ * order of out. */
+void wdx_map_extract(const struct wdx_map *map, const struct wdx_wasm *wasm, struct wdx_buf *out);
+
 /* Building blocks for readers (map.c): intern a place (equal places share an index). UINT32_MAX
  * when memory is out. offsets/bytes are copied. */
 uint32_t wdx_map_place_reg(struct wdx_map *m, unsigned reg);

@@ -124,6 +124,8 @@ misused "an empty name" "the name of the output file is empty" good.wasm good.js
 misused "-o without a name" "option requires an argument -- 'o'" good.wasm good.json -o
 misused "two from stdin" "only one of module and map" - - -o x.debug
 misused "two to stdout" "only one output can go" good.wasm good.json -o - --stats
+misused "a folder that depends on where gdb is" "invalid argument 'x' for '--python'" good.wasm good.json \
+	-o x.debug --python=x
 misused "a script for a stream" "'--load-script' needs" good.wasm good.json -o - --load-script x.gdb
 for o in --dwarf-version=3 --compress-debug-sections=lzma --stats=xml --color=maybe; do
 	misused "$o" "invalid argument '${o#*=}' for '${o%=*}': it is one of" \
@@ -206,7 +208,19 @@ like "lldb: the map's base" "$(cat x.lldb)" "^target modules load --file \"$(pwd
 .text 0x7fff00001000 .wasm.memory 0x100000$"
 like "lldb: the module" "$(cat x.lldb)" "^target modules add \"$(pwd -P)/x.debug\"$"
 make_inputs 'del m["code"]["base"]'
-run -q good.wasm good.json -o x.debug --load-script x.gdb --load-script x.lldb
+run -q good.wasm good.json -o x.debug --load-script x.gdb --load-script x.lldb \
+	--memory-address 0x100000 --python /x/y
+like "gdb: its Python is trusted" "$(cat x.gdb)" '^add-auto-load-safe-path /x/y$'
+like "gdb: looks for the code" "$(cat x.gdb)" \
+	"^  wasm-attach \"$(pwd -P)/x.debug\" --memory 0x100000$"
+like "lldb: its Python" "$(cat x.lldb)" '^command script import "/x/y/wasm_lldb.py"$'
+like "lldb: looks for the code" "$(cat x.lldb)" \
+	"^wasm-attach \"$(pwd -P)/x.debug\" --memory 0x100000$"
+like "gdb: the side-car names its Python" "$(strings x.debug)" '^/x/y/wasm_gdb\.py$'
+run -q good.wasm good.json -o x.debug --debugger=lldb
+unlike "lldb: its does not" "$(strings x.debug)" 'wasm_gdb\.py'
+run -q good.wasm good.json -o x.debug --load-script x.gdb --load-script x.lldb --python=none
+unlike "no Python" "$(cat x.gdb x.lldb; strings x.debug)" 'wasm_gdb|wasm_lldb|wasm-attach'
 like "gdb: variables" "$(cat x.gdb)" '-s .text \$wasm_text -s .wasm.memory \$wasm_memory$'
 like "lldb: variables" "$(cat x.lldb)" '\.text `\$wasm_text` \.wasm\.memory `\$wasm_memory`$'
 if have gdb; then

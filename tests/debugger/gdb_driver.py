@@ -46,6 +46,7 @@ class Debugger:
     def __init__(self):
         self.last = ""
         self.value = "unavailable"
+        self.again = self.load
         for s in SETTINGS:
             gdb.execute("set " + s)
 
@@ -93,8 +94,9 @@ class Debugger:
         self.ready()
         if NATIVE:
             return "restarted"
-        self.run("remove-symbol-file -a %d" % self.text)
-        self.load()
+        if self.again == self.load:
+            self.run("remove-symbol-file -a %d" % self.text)
+        self.again()
         return "restarted"
 
     def load(self):
@@ -111,6 +113,17 @@ class Debugger:
             command += " -s .wasm.memory %d" % self.number("host_memory")
         self.run(command)
         return "loaded"
+
+    def attach(self):
+        """What a user types; the Python is that of the tree."""
+        if NATIVE:
+            return "attached"
+        self.again = self.attach
+        self.run("source " + os.path.join(os.environ["T_PYTHON"], "wasm_gdb.py"))
+        said = self.run("wasm-attach " + os.environ["T_DEBUG"])
+        self.text = self.number("host_text")
+        where = "code at 0x%x, linear memory at 0x%x\n" % (self.text, self.number("host_memory"))
+        return "attached" if said.endswith(where) else said
 
     def number(self, name):
         return int(gdb.parse_and_eval(name))
@@ -175,7 +188,6 @@ class Debugger:
         self.run("generate-core-file " + file)
         self.run("kill")
         self.run("core-file " + file)
-        os.unlink(file)
         return self.stopped()
 
     def watch(self, expression):
@@ -184,5 +196,7 @@ class Debugger:
 
 
 table.Session(Debugger()).run()
-if gdb.selected_inferior().pid:
+if os.path.exists(os.environ["T_OUT"] + ".core"):
+    os.unlink(os.environ["T_OUT"] + ".core")
+elif gdb.selected_inferior().pid:
     gdb.execute("kill")

@@ -76,6 +76,7 @@ class Debugger:
         self.target = debugger.CreateTarget(os.environ["T_HOST"])
         self.process = None
         self.loaded = False
+        self.again = self.load
         self.breaks = []
         self.value = "unavailable"
 
@@ -140,7 +141,7 @@ class Debugger:
             return "alive"
         self.delete()
         self.ready()
-        self.load()
+        self.again()
         return "restarted"
 
     def load(self):
@@ -148,7 +149,7 @@ class Debugger:
             return "loaded"
         debug = os.environ["T_DEBUG"]
         if not self.loaded:
-            self.command("command script import " + os.environ["T_PROVIDER"])
+            self.command("command script import " + os.environ["T_PYTHON"] + "/wasm_lldb.py")
             self.command("target modules add " + debug)
         self.loaded = True
         command = "target modules load --file %s .text %d" % (debug, self.number("host_text"))
@@ -156,6 +157,17 @@ class Debugger:
             command += " .wasm.memory %d" % self.number("host_memory")
         self.command(command)
         return "loaded"
+
+    def attach(self):
+        """What a user types; the Python is that of the tree."""
+        if NATIVE:
+            return "attached"
+        self.again = self.attach
+        self.command("command script import " + os.environ["T_PYTHON"] + "/wasm_lldb.py")
+        said = self.command("wasm-attach " + os.environ["T_DEBUG"])
+        where = "code at 0x%x, linear memory at 0x%x\n" % (self.number("host_text"),
+                                                          self.number("host_memory"))
+        return "attached" if said.endswith(where) else said
 
     def resolved(self):
         return " ".join("set" if b.GetNumLocations() else "pending" for b in self.breaks)
