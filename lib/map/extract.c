@@ -17,9 +17,9 @@
 
 #include "map/map.h"
 
-enum { EXTRACT_CODE = 1, EXTRACT_MEMORY, EXTRACT_TABLE };
+enum { EXTRACT_CODE = 1, EXTRACT_MEMORY, EXTRACT_TABLE, EXTRACT_DATA };
 enum { UNKNOWN, FROM_CONTEXT, FROM_ABSOLUTE, IS_CONSTANT };
-enum { PROBE = 64 };
+enum { PROBE = 64, SEGMENTS = 16 };
 
 /* The place behind the size, which end() fills in. */
 static size_t begin(struct wdx_buf *out, uint32_t kind)
@@ -158,9 +158,27 @@ static void put_table(const struct wdx_map *map, const struct wdx_wasm *wasm, st
 	free(s);
 }
 
+static void put_data(const struct wdx_wasm *wasm, struct wdx_buf *out)
+{
+	size_t at;
+
+	if (!wasm->segments.len)
+		return;
+	at = begin(out, EXTRACT_DATA);
+	for (size_t i = 0; i < wasm->segments.len && i < SEGMENTS; i++) {
+		const struct wdx_wasm_data *d = &wasm->segments.data[i];
+
+		wdx_buf_u64(out, d->offset);
+		wdx_buf_u32(out, (uint32_t)d->size);
+		wdx_buf_u32(out, (uint32_t)crc32_z(0, d->bytes, d->size));
+	}
+	end(out, at);
+}
+
 void wdx_map_extract(const struct wdx_map *map, const struct wdx_wasm *wasm, struct wdx_buf *out)
 {
 	put_code(map, out);
 	put_memory(map, wasm, out);
 	put_table(map, wasm, out);
+	put_data(wasm, out);
 }

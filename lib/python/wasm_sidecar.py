@@ -10,9 +10,10 @@ CONTEXT, ABSOLUTE, CONSTANT = 1, 2, 3
 
 CHUNK = 1 << 24
 # Wasmtime's instances (wasmtime-environ, vmoffsets.rs): VMContext begins with this; the length of a
-# memory follows its base; somewhere behind are functions, whose code is that of the module.
+# memory follows its base; somewhere behind are VMFuncRefs, pointers to code and to the VMContext.
 MAGIC = b"core"
-CONTEXT_BYTES = 1 << 16
+CONTEXT_BYTES = 1 << 20
+FUNC_REF = 4  # words
 
 
 class Problem(Exception):
@@ -21,12 +22,12 @@ class Problem(Exception):
 
 class Sidecar:
     """text_size, memory_size (0: no .wasm.memory); what .wasm.map says: code, memory (or None), width
-    of pointers in bytes, table.  Raises Problem for what is no side-car."""
+    of pointers in bytes, table, data.  Raises Problem for what is no side-car."""
 
     def __init__(self, path):
         self.path = path
         self.code = self.memory = None
-        self.table, self.width = {}, 4
+        self.table, self.width, self.data = {}, 4, []
         try:
             with open(path, "rb") as f:
                 self.read(f)
@@ -81,6 +82,8 @@ class Sidecar:
             elif kind == 3:
                 pairs = self.unpack("%dI" % (len(body) // 4), body)
                 self.table = dict(zip(pairs[::2], pairs[1::2]))
+            elif kind == 4:
+                self.data = [self.unpack("QII", body[i:]) for i in range(0, len(body), 16)]
 
 
 class Region:
@@ -157,6 +160,26 @@ def is_memory(regions, base, size):
     return base >= end
 
 
+def has_function(process, sidecar, regions, context, text):
+    """Whether the instance has a function whose code is the module's.  They come to be when the
+    host asks for one or takes its address from a table."""
+    region = next(r for r in regions if r.lo <= context < r.hi)
+    data = process.read(context, min(CONTEXT_BYTES, region.hi - context)) or b""
+    words = sidecar.unpack("%dQ" % (len(data) // 8), data)
+    return any(w == context and any(text <= f < text + sidecar.text_size
+                                    for f in words[max(i - FUNC_REF, 0):i])
+               for i, w in enumerate(words))
+
+
+def has_data(process, sidecar, base):
+    """Whether the memory is as it was when the module was instantiated."""
+    for offset, size, crc in sidecar.data:
+        data = process.read(base + offset, size)
+        if data is None or zlib.crc32(data) != crc:
+            return False
+    return sum(size for _, size, _ in sidecar.data) >= 16
+
+
 def memory_of(process, sidecar, regions, context, text):
     """The memory of an instance of this module, if there is one."""
     at = follow(process, sidecar, context, sidecar.memory[1])
@@ -164,12 +187,8 @@ def memory_of(process, sidecar, regions, context, text):
     if not base or base % 4096 or size < sidecar.memory_size or size > 1 << 48 or \
             not is_memory(regions, base, size):
         return None
-    region = next(r for r in regions if r.lo <= context < r.hi)
-    data = process.read(context, min(CONTEXT_BYTES, region.hi - context)) or b""
-    words = sidecar.unpack("%dQ" % (len(data) // 8), data)
-    end = next((i for i, w in enumerate(words[1:], 1)
-                if w & 0xffffffff == int.from_bytes(MAGIC, "little")), len(words))
-    return base if any(text <= w < text + sidecar.text_size for w in words[:end]) else None
+    return base if has_function(process, sidecar, regions, context, text) or \
+        has_data(process, sidecar, base) else None
 
 
 def find_memory(process, sidecar, text):
@@ -184,8 +203,8 @@ def find_memory(process, sidecar, text):
     found = {memory_of(process, sidecar, regions, at, text)
              for r in regions for at in process.find(r, MAGIC) if at % 8 == 0} - {None}
     if not found:
-        raise Problem("no instance of the module is in the process, or not one of Wasmtime: "
-                      "give --memory ADDRESS")
+        raise Problem("no instance of the module is found; stop where the host calls it, or give "
+                      "--memory ADDRESS")
     if len(found) > 1:
         raise Problem("the module has several instances; give --memory with one of " +
                       ", ".join(map(hex, sorted(found))))

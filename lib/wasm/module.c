@@ -154,6 +154,7 @@ void wdx_wasm_deinit(struct wdx_wasm *m)
 	wdx_vec_free(&m->runs);
 	wdx_vec_free(&m->import_types);
 	wdx_vec_free(&m->slots);
+	wdx_vec_free(&m->segments);
 	wdx_vec_free(&m->memories);
 	wdx_vec_free(&m->globals);
 	free(m->kinds);

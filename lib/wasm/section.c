@@ -397,21 +397,42 @@ static struct wdx_error *read_elements(struct wdx_wasm *m, struct wdx_reader *r)
 	return err;
 }
 
+/* Flags: 1: passive; 2: a memory index. */
+static struct wdx_error *read_segment(struct wdx_wasm *m, struct wdx_reader *r)
+{
+	uint32_t flags = (uint32_t)wdx_read_uleb(r, 32);
+	bool first = flags != 1, constant = false;
+	struct wdx_insn at = {0};
+	struct wdx_wasm_data *d;
+	struct wdx_reader body;
+
+	if (flags > 2)
+		wdx_reader_fail(r, "unknown kind of data segment");
+	if (flags == 2)
+		first = !wdx_read_uleb(r, 32);
+	if (flags != 1)
+		constant = read_single(r, &at);
+	body = wdx_read_sub(r, wdx_read_uleb(r, 32));
+	if (r->failed || !first || !constant ||
+	    (at.opcode != WDX_WASM_I32_CONST && at.opcode != WDX_WASM_I64_CONST))
+		return NULL;
+	d = wdx_vec_push(&m->segments);
+	if (!d)
+		return &wdx_nomem;
+	*d = (struct wdx_wasm_data){.offset = at.opcode == WDX_WASM_I32_CONST ? (uint32_t)at.imm[0]
+									      : at.imm[0],
+				    .bytes = body.pos,
+				    .size = wdx_reader_left(&body)};
+	return NULL;
+}
+
 static struct wdx_error *read_data(struct wdx_wasm *m, struct wdx_reader *r)
 {
-	(void)m;
-	for (uint32_t n = read_count(r); n && !r->failed; n--) {
-		uint32_t flags = (uint32_t)wdx_read_uleb(r, 32);
+	struct wdx_error *err = NULL;
 
-		if (flags > 2)
-			wdx_reader_fail(r, "unknown kind of data segment");
-		if (flags == 2)
-			wdx_read_uleb(r, 32);
-		if (flags != 1)
-			skip_expr(r);
-		wdx_read_skip(r, wdx_read_uleb(r, 32));
-	}
-	return NULL;
+	for (uint32_t n = read_count(r); n && !err && !r->failed; n--)
+		err = read_segment(m, r);
+	return err;
 }
 
 static bool read_locals(struct wdx_wasm *m, struct wdx_wasm_func *f, struct wdx_reader *r)

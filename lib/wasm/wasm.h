@@ -84,6 +84,12 @@ struct wdx_wasm_slot { /* of table 0, filled when the module is instantiated */
 	uint32_t index, func;
 };
 
+struct wdx_wasm_data { /* bytes that are copied to memory 0 when the module is instantiated */
+	uint64_t offset;
+	const uint8_t *bytes;
+	size_t size;
+};
+
 struct wdx_wasm {
 	const uint8_t *data;
 	size_t size;
@@ -96,6 +102,7 @@ struct wdx_wasm {
 	WDX_VEC(struct wdx_wasm_global) globals;
 	WDX_VEC(uint32_t) import_types;	     /* of imported functions */
 	WDX_VEC(struct wdx_wasm_slot) slots; /* in the order they are filled: the last one counts */
+	WDX_VEC(struct wdx_wasm_data) segments; /* those whose offset is a constant */
 	bool table_shared; /* table 0 is imported or exported, or filled by what is not constant */
 	uint32_t nimported_funcs;
 	wdx_filepos code; /* of the code section's contents */

@@ -580,6 +580,28 @@ static bool table_is(const uint8_t *elements, size_t n, const uint8_t *exports, 
 
 #define SLOTS(...) ((const uint32_t[]){__VA_ARGS__}), sizeof((const uint32_t[]){__VA_ARGS__}) / 8
 
+static void test_segments(struct wdx_buf *b)
+{
+	static const uint8_t segments[] = {5,	0,    0x41, 0x80, 8,	0x0b, 2,
+					   'a', 'b',			   /* at 1024 */
+					   1,	1,    'p',		   /* passive */
+					   2,	1,    0x41, 1,	  0x0b, 0, /* of memory 1 */
+					   0,	0x23, 0,    0x0b, 0,	   /* at a global's value */
+					   2,	0,    0x41, 0x7f, 0x0b, 1,    'c' /* at the end */};
+	struct wdx_error *err;
+	struct wdx_wasm m;
+
+	header(b);
+	section(b, 11, segments, sizeof(segments));
+	err = wdx_wasm_init(&m, b->data, b->len);
+	ok(!err && m.segments.len == 2 && m.segments.data[0].offset == 1024 &&
+		   m.segments.data[0].size == 2 && m.segments.data[0].bytes[1] == 'b' &&
+		   m.segments.data[1].offset == UINT32_MAX && m.segments.data[1].size == 1,
+	   "data: the segments of memory 0 with a constant offset");
+	wdx_error_destroy(err);
+	wdx_wasm_deinit(&m);
+}
+
 static void test_tables(void)
 {
 	ok(table_is(B(1, 0, 0x41, 3, 0x0b, 2, 0, 0), NO_BYTES, B(0x0b), true, SLOTS(3, 0, 4, 0)),
@@ -624,6 +646,7 @@ int main(void)
 	test_imms(&b);
 	test_bad_names(&b);
 	test_tables();
+	test_segments(&b);
 	wdx_buf_deinit(&b);
 	return done();
 }
