@@ -16,5 +16,6 @@ fi
 if [ -x "$HOST-aarch64" ] && have qemu-aarch64 gdb-multiarch && engine_lib "$ENGINE-aarch64" >/dev/null
 then
 	absorb < <(tests/debugger/session arm pointers O0-dw4 0 "$TMP")
+	absorb < <(tests/debugger/session arm texts O0-dw5 0 "$TMP")
 fi
 debug_sessions arm calc

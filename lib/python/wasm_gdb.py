@@ -17,7 +17,6 @@ import gdb.printing
 sys.path.insert(0, os.path.dirname(os.path.abspath((lambda: 0).__code__.co_filename)))
 import wasm_sidecar  # noqa: E402
 
-WASM_NATIVE = 1 << 40  # addresses are above, offsets into linear memory below
 WASM_INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
 WASM_RECORDS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 
@@ -79,6 +78,11 @@ def wasm_pointee(t):
     return target
 
 
+def wasm_limit(sidecar):
+    """Native addresses are above, offsets into linear memory below."""
+    return 1 << (32 if sidecar.width == 4 else 40)
+
+
 def wasm_number(value):
     return int(value) & ((1 << 8 * value.type.sizeof) - 1)
 
@@ -87,8 +91,9 @@ def wasm_is_offset(value):
     t = value.type.strip_typedefs()
     if t.code not in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
         return False
-    return wasm_sidecar_of(t.objfile) is not None and \
-        (t.sizeof == 4 or int(value) < WASM_NATIVE)
+    sidecar = wasm_sidecar_of(t.objfile)
+    return sidecar is not None and t.sizeof == sidecar.width and \
+        wasm_number(value) < wasm_limit(sidecar)
 
 
 def wasm_function(sidecar, index):
@@ -102,11 +107,11 @@ def wasm_address(sidecar, value):
     t = value.type.strip_typedefs()
     number = wasm_number(value)
     if t.code == gdb.TYPE_CODE_PTR and t.target().strip_typedefs().code == gdb.TYPE_CODE_FUNC:
-        address = wasm_function(sidecar, number) if number < WASM_NATIVE else number
+        address = wasm_function(sidecar, number) if number < wasm_limit(sidecar) else number
         if number and address is None:
             raise gdb.GdbError("It is not known which function has the index %d." % number)
         return address or 0
-    if not number or number >= WASM_NATIVE:
+    if not number or number >= wasm_limit(sidecar):
         return number
     return wasm_section(sidecar, ".wasm.memory") + number
 
@@ -303,9 +308,9 @@ class WasmOffset(gdb.Function):
         super().__init__("wasm_offset")
 
     def invoke(self, value):
-        address = int(value)
-        return address if address < WASM_NATIVE else \
-            address - wasm_section(wasm_current(), ".wasm.memory")
+        address, sidecar = wasm_number(value), wasm_current()
+        return address if address < wasm_limit(sidecar) else \
+            address - wasm_section(sidecar, ".wasm.memory")
 
 
 class WasmProcess(wasm_sidecar.Process):

@@ -120,7 +120,11 @@ class Debugger:
             return "attached"
         self.again = self.attach
         self.run("source " + os.path.join(os.environ["T_PYTHON"], "wasm_gdb.py"))
-        said = self.run("wasm-attach " + os.environ["T_DEBUG"])
+        command = "wasm-attach " + os.environ["T_DEBUG"]
+        if os.environ.get("T_REMOTE"):  # qemu does not tell what memory there is
+            command += " --text %d --memory %d" % (self.number("host_text"),
+                                                   self.number("host_memory"))
+        said = self.run(command)
         self.text = self.number("host_text")
         where = "code at 0x%x, linear memory at 0x%x\n" % (self.text, self.number("host_memory"))
         return "attached" if said.endswith(where) else said
