@@ -14,6 +14,7 @@ ENGINE=${ENGINE:-50.0.1} # the engine most tests use
 ENGINES=${ENGINES:-24.0.0 36.0.0 48.0.0 50.0.1}
 CROSS_ROOT=${CROSS_ROOT:-/usr/aarch64-linux-gnu}
 PYTHON=${PYTHON:-/usr/bin/python3} # Debian's, which its debuggers and modules are built for
+RUSTC=${RUSTC:-/usr/bin/rustc} # Debian's too: it has the library for wasm
 OBJCOPY=${OBJCOPY:-llvm-objcopy-19}
 DWARFDUMP=${DWARFDUMP:-llvm-dwarfdump-19}
 

@@ -116,6 +116,21 @@ def wasm_address(sidecar, value):
     return wasm_section(sidecar, ".wasm.memory") + number
 
 
+def wasm_void():
+    """void *; in Rust, which has none, a pointer to bytes."""
+    try:
+        return gdb.lookup_type("void").pointer()
+    except gdb.error:
+        return gdb.selected_inferior().architecture().integer_type(8, False).pointer()
+
+
+def wasm_code_pointer():
+    try:
+        return gdb.parse_and_eval("(void (*)()) 0").type
+    except gdb.error:  # not C's expressions
+        return wasm_void()
+
+
 def wasm_native(value):
     """The same pointer as gdb knows them.  A type that the module's own pointers point to has only
     pointers as wide as these, so for a struct it becomes a void *."""
@@ -123,11 +138,10 @@ def wasm_native(value):
     address = gdb.Value(wasm_address(wasm_sidecar_of(t.objfile), value))
     pointee = wasm_pointee(t)
     if pointee.strip_typedefs().code == gdb.TYPE_CODE_FUNC:
-        return address.cast(gdb.parse_and_eval("(void (*)()) 0").type)
+        return address.cast(wasm_code_pointer())
     pointer = pointee.unqualified().pointer()
-    native = gdb.lookup_type("void").pointer()
-    return address.cast(pointer if pointer.sizeof == native.sizeof and
-                        pointee.strip_typedefs().code not in WASM_RECORDS else native)
+    return address.cast(pointer if pointer.sizeof == 8 and
+                        pointee.strip_typedefs().code not in WASM_RECORDS else wasm_void())
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -207,9 +221,9 @@ class WasmSlice:
 
 
 def wasm_is_text(t):
-    """As gdb judges: integers of one byte; and the wide characters of C and C++."""
+    """As gdb judges: integers of one byte, but in Rust; and the wide characters of C and C++."""
     name, code = t.unqualified().name, t.strip_typedefs().code
-    if name in ("u8", "i8"):  # Rust's and Zig's have no end
+    if hasattr(gdb, "current_language") and gdb.current_language() == "rust":
         return False
     return code in WASM_INTEGERS and t.strip_typedefs().sizeof == 1 or \
         name in ("wchar_t", "char16_t", "char32_t")
@@ -222,16 +236,14 @@ def wasm_pointer_printer(value):
     target = wasm_pointee(t)
     if target.strip_typedefs().code == gdb.TYPE_CODE_FUNC:
         return WasmCode(value)
-    if wasm_is_text(target) or t.name and re.match(r"\[\*:0\](const )?u8$", t.name):
-        return WasmText(value)
-    return None
+    return WasmText(value) if wasm_is_text(target) else None
 
 
 def wasm_slice_printer(value, t):
     name = t.name or ""
     rust = re.match(r"&(mut )?(str$|\[.*\]$)", name)
     zig = re.match(r"\[(:\w+)?\](align\(\w+\) )?(const )?", name)
-    if not rust and not zig or wasm_sidecar_of(t.objfile) is None:
+    if not rust and not zig:
         return None
     fields = [f.name for f in t.fields()]
     if fields not in (["data_ptr", "length"], ["ptr", "len"]):
@@ -242,12 +254,60 @@ def wasm_slice_printer(value, t):
     return WasmSlice(pointer, length)
 
 
+class WasmValue(gdb.Value):
+    """For printers made for native programs (Rust's, libc++'s): what they do with a pointer other
+    than to follow it, namely to read text or to cast it, needs a native one."""
+
+    def __getitem__(self, key):
+        return WasmValue(super().__getitem__(key))
+
+    def __add__(self, other):
+        return WasmValue(super().__add__(other))
+
+    def __sub__(self, other):
+        return WasmValue(super().__sub__(other))
+
+    def dereference(self):
+        return WasmValue(super().dereference())
+
+    def referenced_value(self):
+        return WasmValue(super().referenced_value())
+
+    def as_native(self):
+        return wasm_native(self) if wasm_is_offset(self) else super()
+
+    def string(self, *args, **keywords):
+        return self.as_native().string(*args, **keywords)
+
+    def lazy_string(self, *args, **keywords):
+        return self.as_native().lazy_string(*args, **keywords)
+
+    def cast(self, t):
+        if wasm_is_offset(self) and t.strip_typedefs().code == gdb.TYPE_CODE_PTR and \
+                t.sizeof > self.type.sizeof:
+            return WasmValue(wasm_native(self).cast(t))
+        return WasmValue(super().cast(t))
+
+    reinterpret_cast = cast
+
+
 class WasmPrinters(gdb.printing.PrettyPrinter):
     def __call__(self, value):
         t = value.type.strip_typedefs()
         if t.code == gdb.TYPE_CODE_PTR:
             return wasm_pointer_printer(value)
-        return wasm_slice_printer(value, t) if t.code in WASM_RECORDS else None
+        if t.code not in WASM_RECORDS or wasm_sidecar_of(t.objfile) is None:
+            return None
+        return wasm_slice_printer(value, t) or self.other(value)
+
+    def other(self, value):
+        """Another's printer for the value."""
+        for printer in gdb.current_progspace().pretty_printers + gdb.pretty_printers:
+            if printer is not self and getattr(printer, "enabled", True):
+                found = printer(WasmValue(value))
+                if found is not None:
+                    return found
+        return None
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -269,8 +329,8 @@ a function, which is an index into the table, the function's: break *$wasm(fn)."
         if wasm_is_offset(value):
             return wasm_native(value)
         t = value.type.strip_typedefs()
-        target = t.target() if t.code == gdb.TYPE_CODE_PTR else gdb.lookup_type("void")
-        return gdb.Value(wasm_address(wasm_current(), value)).cast(target.pointer())
+        return gdb.Value(wasm_address(wasm_current(), value)).cast(
+            t.target().pointer() if t.code == gdb.TYPE_CODE_PTR else wasm_void())
 
     @staticmethod
     def pointer(name, offset):
@@ -278,7 +338,7 @@ a function, which is an index into the table, the function's: break *$wasm(fn)."
         sidecar = wasm_current()
         t = WasmPointer.type_named(name)
         target = t.strip_typedefs().target().strip_typedefs()
-        if t.sizeof < gdb.lookup_type("void").pointer().sizeof:
+        if t.sizeof < 8:
             return gdb.Value(wasm_number(offset)).cast(t)
         if target.code == gdb.TYPE_CODE_FUNC:
             return gdb.Value(wasm_function(sidecar, wasm_number(offset)) or 0).cast(t)

@@ -27,7 +27,7 @@ MOST = 1 << 16  # elements that [N] reaches
 LONGEST = 256   # bytes of text shown
 POINTER = "^wasm_ptr<.*>$"
 FUNCTION = r"^.*\(\*\)\(.*\)$"
-SLICE = r"^&(mut )?(str|\[.*\])$|^\[(:[^]]*)?\].*$"
+SLICE = r"^&(mut )?(str|\[.*\])$|^alloc::(string::String|vec::Vec<.*>)$|^\[(:[^]]*)?\].*$"
 
 
 def sections(value, name):
@@ -150,22 +150,31 @@ def function_summary(value, _):
 
 # --- slices --------------------------------------------------------------------------------------
 
+SLICES = (("data_ptr", "length"), ("ptr", "len"), ("buf.ptr.pointer.pointer", "len"),
+          ("buf.inner.ptr.pointer.pointer", "len"))  # Rust's, Zig's, a Vec's, that of Rust 1.80
+
+
+def child(value, path):
+    for name in path.split("."):
+        value = value.GetNonSyntheticValue().GetChildMemberWithName(name)
+    return value
+
+
 def slice_of(value):
     """(native address or None, length, type of an element) of Rust's and Zig's slices, or None."""
     raw = value.GetNonSyntheticValue()
-    for names in (("data_ptr", "length"), ("ptr", "len")):
-        pointer, length = map(raw.GetChildMemberWithName, names)
+    vec = child(raw, "vec")  # a String's
+    for names in SLICES:
+        pointer, length = (child(vec if vec.IsValid() else raw, path) for path in names)
         if pointer.IsValid() and length.IsValid():
-            if pointer.GetType().IsPointerType():
-                return pointer.GetValueAsUnsigned(), length.GetValueAsUnsigned(), \
-                    pointer.GetType().GetPointeeType()
             _, address, t = read(pointer)
             return address, length.GetValueAsUnsigned(), t
     return None
 
 
 def is_text(value):
-    return re.search(r"(^&(mut )?str|[^\w]u8)$", value.GetType().GetUnqualifiedType().GetName())
+    return re.search(r"(^&(mut )?str|^alloc::string::String|^\[.*[^\w]u8)$",
+                     value.GetType().GetUnqualifiedType().GetName())
 
 
 def slice_summary(value, _):
