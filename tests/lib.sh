@@ -230,7 +230,7 @@ guest_engine()
 	esac
 }
 
-# need_debugger NAME: skips the file without it; arm: gdb-multiarch, code for aarch64 under qemu.
+# need_debugger NAME: skips the file without it; mi: gdb; arm: gdb-multiarch, code for aarch64 under qemu.
 need_debugger()
 {
 	case $1 in
@@ -239,7 +239,7 @@ need_debugger()
 		have qemu-aarch64 gdb-multiarch || skip_all "no qemu-aarch64 or gdb-multiarch"
 		;;
 	*)
-		have "$1" || have "$1-19" || skip_all "no $1"
+		have "${1/mi/gdb}" || have "$1-19" || skip_all "no $1"
 		;;
 	esac
 }
