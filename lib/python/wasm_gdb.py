@@ -15,6 +15,7 @@ import gdb.printing
 
 # Not __file__: gdb sets it for the outermost script only.
 sys.path.insert(0, os.path.dirname(os.path.abspath((lambda: 0).__code__.co_filename)))
+import wasm_libcxx_gdb  # noqa: E402
 import wasm_sidecar  # noqa: E402
 
 WASM_INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
@@ -298,7 +299,8 @@ class WasmPrinters(gdb.printing.PrettyPrinter):
             return wasm_pointer_printer(value)
         if t.code not in WASM_RECORDS or wasm_sidecar_of(t.objfile) is None:
             return None
-        return wasm_slice_printer(value, t) or self.other(value)
+        return wasm_slice_printer(value, t) or self.other(value) or \
+            wasm_libcxx_gdb.printer(value, t, wasm_native)
 
     def other(self, value):
         """Another's printer for the value."""

@@ -19,6 +19,7 @@ import sys
 import lldb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import wasm_libcxx  # noqa: E402
 import wasm_sidecar  # noqa: E402
 
 CATEGORY = "wasm"
@@ -213,6 +214,20 @@ class Slice:
             "[%d]" % index, self.address + index * self.type.GetByteSize(), self.type)
 
 
+# --- libc++ --------------------------------------------------------------------------------------
+
+Container = wasm_libcxx.Container
+Container.read = staticmethod(read)
+
+
+def is_libcxx(t, _):
+    return wasm_libcxx.is_ours(t)
+
+
+def libcxx_summary(value, _):
+    return wasm_libcxx.summary(value, read, text_at)
+
+
 # --- commands ------------------------------------------------------------------------------------
 
 class Process(wasm_sidecar.Process):
@@ -343,7 +358,9 @@ def __lldb_init_module(debugger, _):
             "summary add -F wasm_lldb.summary -x '%s'" % POINTER,
             "summary add -F wasm_lldb.function_summary -x '%s'" % FUNCTION,
             "synthetic add -l wasm_lldb.Slice -x '%s'" % SLICE,
-            "summary add -e -F wasm_lldb.slice_summary -x '%s'" % SLICE):
+            "summary add -e -F wasm_lldb.slice_summary -x '%s'" % SLICE,
+            "synthetic add -l wasm_lldb.Container --recognizer-function wasm_lldb.is_libcxx",
+            "summary add -e -F wasm_lldb.libcxx_summary --recognizer-function wasm_lldb.is_libcxx"):
         debugger.HandleCommand("type %s -w %s" % (what, CATEGORY))
     debugger.HandleCommand("type category enable " + CATEGORY)
     for name, function in (("wasm-attach", "attach"), ("wasm-cast", "cast")):

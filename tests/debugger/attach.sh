@@ -65,6 +65,23 @@ else
 	skip 'Python as the host' 'no wasmtime in build/venv'
 fi
 
+# lldb, on a core file that gdb has made.
+HOST_ARGS=("$HOST" --lib "$(engine_lib "$ENGINE")" --image "$TMP/texts.cwasm" --debug-info)
+if have lldb-19 && sidecar "$ENGINE" "$STORE/data/texts-O0-dw5.wasm" 2 "$TMP/lldb" --debugger=lldb; then
+	in_gdb wasmtime_func_call_unchecked "$TMP/texts.debug" 'break visit' continue \
+		"generate-core-file $TMP/core" >/dev/null
+	out=$(timeout 120 lldb-19 -b --no-lldbinit -o "target create $HOST --core $TMP/core" \
+		-o "command script import $TOP/lib/python/wasm_lldb.py" \
+		-o "wasm-attach $TMP/lldb.debug" -o 'frame variable e->next->key e->run' -o bt 2>&1)
+	rm -f "$TMP/core"
+	like 'lldb, a core file: found' "$out" '^lldb\.debug: code at 0x[0-9a-f]+, linear memory at 0x'
+	like 'lldb, a core file: text' "$out" 'e->next->key = 0x[0-9a-f]+ "tail"$'
+	like 'lldb, a core file: a function' "$out" 'e->run = 0x2 <twice>$'
+	like 'lldb, a core file: outer frames' "$out" 'frame #2: .*main at texts\.c'
+else
+	skip 'lldb, a core file' 'no lldb-19'
+fi
+
 # What cannot be.
 HOST_ARGS=("$HOST" --lib "$(engine_lib "$ENGINE")" --image "$TMP/texts.cwasm" --debug-info)
 out=$(in_gdb main "$TMP/texts.debug" "wasm-attach $TMP/texts.cwasm" 'wasm-attach /none' wasm-attach \
