@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """gdb's part of demo.sh: each command is shown as typed, then run."""
 import os
-import sys
 
 import gdb
-
-sys.path.insert(0, os.environ["T_DIR"])
-import table  # noqa: E402
 
 COMMANDS = """
 print counter
@@ -37,16 +33,6 @@ info locals
 """.strip().splitlines()
 
 
-def load():
-    """Loads the side-car where the host says that code and memory are."""
-    number = lambda name: int(gdb.parse_and_eval(name))  # noqa: E731
-    debug = os.environ["T_DEBUG"]
-    command = "add-symbol-file %s -s .text 0x%x" % (debug, number("host_text"))
-    if table.has_section(debug, ".wasm.memory"):
-        command += " -s .wasm.memory 0x%x" % number("host_memory")
-    return command
-
-
 def show(command):
     print("\n(gdb) " + command, flush=True)
     try:
@@ -61,7 +47,8 @@ for s in ("pagination off", "confirm off", "width 0", "debuginfod enabled off",
 gdb.execute("tbreak host_ready", to_string=True)
 gdb.execute("run", to_string=True)
 gdb.execute("finish", to_string=True)
-for c in [load()] + COMMANDS:
+gdb.execute("source " + os.environ["T_PYTHON"] + "/wasm_gdb.py")
+for c in ["wasm-attach " + os.environ["T_DEBUG"]] + COMMANDS:
     show(c)
 if gdb.selected_inferior().pid:
     gdb.execute("kill")

@@ -24,9 +24,9 @@ live()
 	say "$HOST" --lib "$(engine_lib "$ENGINE")" --compile "$out/calc.wasm" --save "$out/calc.cwasm" \
 		--opt 1 --debug-info --no-run
 	echo "# The tool: wasm DWARF and the image's map in, native DWARF out."
-	say "$TOOL" "$module" "$out/calc.cwasm" -o "$out/calc.debug" --stats
+	say "$TOOL" "$module" "$out/calc.cwasm" -o "$out/calc.debug" --python=none --stats
 	echo "# gdb, unmodified."
-	T_DEBUG=$out/calc.debug T_DIR=$TOP/tests/debugger say gdb -batch -nx -x tests/demo.py \
+	T_DEBUG=$out/calc.debug T_PYTHON=$TOP/lib/python say gdb -batch -nx -x tests/demo.py \
 		--args "$HOST" --lib "$(engine_lib "$ENGINE")" --image "$out/calc.cwasm" --debug-info
 }
 

@@ -65,6 +65,30 @@ else
 	skip 'Python as the host' 'no wasmtime in build/venv'
 fi
 
+# The scripts of --load-script find everything as well.
+HOST_ARGS=("$HOST" --lib "$(engine_lib "$ENGINE")" --image "$TMP/texts.cwasm" --debug-info)
+xform "$STORE/data/texts-O0-dw5.wasm" "$TMP/texts.cwasm" -o "$TMP/s.debug" "--python=$TOP/lib/python" \
+	--load-script "$TMP/s.gdb" || flunk 'a script for gdb'
+out=$(timeout 120 gdb -batch -nx -ex 'set breakpoint pending on' -ex 'set startup-with-shell off' \
+	-ex 'tbreak wasmtime_func_call_unchecked' -ex run -ex "source $TMP/s.gdb" -ex 'break visit' \
+	-ex continue -ex 'output head.next->key' --args "${HOST_ARGS[@]}" 2>&1 </dev/null)
+like 'a script for gdb: found' "$out" '^s\.debug: code at 0x[0-9a-f]+, linear memory at 0x'
+like 'a script for gdb: loaded' "$out" '0x[0-9a-f]+ "tail"$'
+unlike 'a script for gdb: Python is trusted' "$out" 'declined'
+xform "$STORE/data/texts-O0-dw5.wasm" "$TMP/texts.cwasm" -o "$TMP/s.debug" --debugger=lldb \
+	"--python=$TOP/lib/python" --load-script "$TMP/s.lldb" || flunk 'a script for lldb'
+if have lldb-19; then
+	out=$(timeout 120 lldb-19 -b --no-lldbinit -o "target create $HOST" \
+		-o "settings set -- target.run-args ${HOST_ARGS[*]:1}" \
+		-o 'breakpoint set -n wasmtime_func_call_unchecked' -o run \
+		-o "command source $TMP/s.lldb" -o 'breakpoint set -n visit' -o continue \
+		-o 'frame variable e->next->key' 2>&1 </dev/null)
+	like 'a script for lldb: found' "$out" '^s\.debug: code at 0x[0-9a-f]+, linear memory at 0x'
+	like 'a script for lldb: loaded' "$out" 'e->next->key = 0x[0-9a-f]+ "tail"$'
+else
+	skip 'a script for lldb' 'no lldb-19'
+fi
+
 # lldb, on a core file that gdb has made.
 HOST_ARGS=("$HOST" --lib "$(engine_lib "$ENGINE")" --image "$TMP/texts.cwasm" --debug-info)
 if have lldb-19 && sidecar "$ENGINE" "$STORE/data/texts-O0-dw5.wasm" 2 "$TMP/lldb" --debugger=lldb; then
