@@ -139,14 +139,28 @@ def summary(value, _):
 
 
 def function_summary(value, _):
-    """A variable that points to a function has an index added to the base of linear memory."""
+    """Of a pointer as lldb knows them: one to a function is an index, added to the base of linear
+    memory.  Text, as lldb shows it: it takes two types of one name for the same."""
     value = value.GetNonSyntheticValue()
     t = value.GetType().GetCanonicalType()
     if not t.IsPointerType():
         return summary(value, _)
-    base = base_of(value) if t.GetPointeeType().IsFunctionType() else None
-    index = value.GetValueAsUnsigned() - (base or 0)
-    return code(value, index) if base and 0 < index < 1 << 32 else ""
+    number, pointee = value.GetValueAsUnsigned(), t.GetPointeeType()
+    if number and pointee.GetCanonicalType().GetUnqualifiedType().GetName() in TEXT:
+        return text_at(value, number)
+    base = base_of(value) if pointee.IsFunctionType() else None
+    return code(value, number - base) if base and 0 < number - base < 1 << 32 else ""
+
+
+def is_alias(t, _):
+    """Typedefs of pointers.  lldb remembers formatters by the name of a type, and the typedef of a
+    variable has the name of a member's: both get one that knows both."""
+    if not t.IsTypedefType():
+        return False
+    t = t.GetCanonicalType().GetUnqualifiedType()
+    if t.IsPointerType():
+        return t.GetPointeeType().GetCanonicalType().GetBasicType() != lldb.eBasicTypeVoid
+    return (t.GetName() or "").startswith("wasm_ptr<")
 
 
 # --- slices --------------------------------------------------------------------------------------
@@ -357,6 +371,8 @@ def __lldb_init_module(debugger, _):
             "synthetic add -l wasm_lldb.Pointer -x '%s'" % POINTER,
             "summary add -F wasm_lldb.summary -x '%s'" % POINTER,
             "summary add -F wasm_lldb.function_summary -x '%s'" % FUNCTION,
+            "synthetic add -l wasm_lldb.Pointer --recognizer-function wasm_lldb.is_alias",
+            "summary add -F wasm_lldb.summary --recognizer-function wasm_lldb.is_alias",
             "synthetic add -l wasm_lldb.Slice -x '%s'" % SLICE,
             "summary add -e -F wasm_lldb.slice_summary -x '%s'" % SLICE,
             "synthetic add -l wasm_lldb.Container --recognizer-function wasm_lldb.is_libcxx",

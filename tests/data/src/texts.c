@@ -15,8 +15,12 @@ struct entry {
 	struct entry *next;
 };
 
+typedef struct entry *entry_p;
+
 struct list {
 	struct entry *first;
+	entry_p again;
+	name_t title;
 	const struct entry *rows[2];
 	void (*visit)(struct entry *);
 	int count;
@@ -58,17 +62,18 @@ NOINLINE static int work(struct list *l, const char *s)
 	void *any = buffer;
 	action act = thrice, none = 0, *acts = actions;
 	int numbers[3] = {5, 6, 7}, *np = numbers;
+	entry_p again = l->again;
 
 	for (struct entry *e = l->first; e; e = e->next)
 		l->visit(e);
 	sink += act(sc[0]) + uc[0] + b[0] + name[0] + words[0][0] + wide[0] + very[0] + *np +
-		(any != 0) + acts[0](1) + (none != 0) + (null != 0); /* BREAK: work */
+		(any != 0) + again->key[0] + acts[0](1) + (none != 0) + (null != 0); /* BREAK: work */
 	return l->count;
 }
 
 int main(void)
 {
-	struct list all = {&head, {&head, &tail}, visit, 2};
+	struct list all = {&head, &tail, "title", {&head, &tail}, visit, 2};
 
 	for (int i = 0; i < 300; i++)
 		longest[i] = 'a' + i % 26;
