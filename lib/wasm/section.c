@@ -337,6 +337,8 @@ static uint64_t read_place(struct wdx_wasm *m, struct wdx_reader *r, bool first)
 
 	if (single && first && insn.opcode == WDX_WASM_I32_CONST)
 		return (uint32_t)insn.imm[0];
+	if (single && first && insn.opcode == WDX_WASM_I64_CONST)
+		return insn.imm[0];
 	m->table_shared |= first;
 	return UINT64_MAX;
 }

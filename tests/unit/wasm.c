@@ -606,6 +606,8 @@ static void test_tables(void)
 {
 	ok(table_is(B(1, 0, 0x41, 3, 0x0b, 2, 0, 0), NO_BYTES, B(0x0b), true, SLOTS(3, 0, 4, 0)),
 	   "a table: its slots");
+	ok(table_is(B(1, 0, 0x42, 3, 0x0b, 1, 0), NO_BYTES, B(0x0b), true, SLOTS(3, 0)),
+	   "a table: one with 64-bit indices");
 	ok(table_is(B(1, 4, 0x41, 1, 0x0b, 2, 0xd2, 0, 0x0b, 0xd0, 0x70, 0x0b), NO_BYTES, B(0x0b),
 		    true, SLOTS(1, 0, 2, UINT32_MAX)),
 	   "a table: slots by expressions, null");

@@ -16,6 +16,8 @@ struct item {
 static long total = 5;
 long table[3] = {1000000000001, 2000000000002, 3000000000003};
 struct item *first;
+const char *volatile label = "sixty-four";
+long (*volatile step)(long);
 volatile int sink;
 
 NOINLINE long weigh(const struct item *p, int factor)
@@ -50,8 +52,9 @@ __attribute__((export_name("_start"))) void _start(void)
 	struct item b = {11, &a, {'x', 'y', 'z'}};
 
 	first = &b;
+	step = depth;
 	total += weigh(first, 3);	       /* BREAK: start */
 	total += (long)span(table, table + 3); /* BREAK: start2 */
-	total += depth(3);
-	sink = (int)total; /* BREAK: start3 */
+	total += step(3);
+	sink = (int)total + label[0]; /* BREAK: start3 */
 }
