@@ -9,8 +9,9 @@
  *     width of its offsets in bytes; then 8 bytes each, an offset, and for each further one: load a
  *     pointer, add it.  The address is what is in memory there.  Or 3, the width, and the address
  *     itself; or 0, the width, and nothing more: it is not known
- *  3  table 0, by which C calls through pointers: pairs of an index, ascending, and of the offset
- * of the function's entry in .text; only when the table can never change
+ *  3  table 0, by which C calls through pointers, when it can never change: pairs of an index,
+ *     ascending, and of the offset of the function's entry in .text
+ *  4  what memory 0 begins with: of the first segments their offset (8 bytes), size (4) and CRC-32
  */
 #include <stdlib.h>
 #include <zlib.h>

@@ -26,7 +26,7 @@ WASM_RECORDS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 
 def wasm_sidecar_of(objfile):
     """What a file that gdb has loaded says as a side-car, or None."""
-    if objfile is None:
+    if objfile is None or not objfile.filename:
         return None
     if not hasattr(objfile, "wasm_sidecar"):
         try:
@@ -171,8 +171,10 @@ class WasmText:
         number = wasm_number(self.value)
         if not number or wasm_formatted(self.value):
             return wasm_formatted(self.value) or "0x0"
-        return "0x%x %s" % (number, wasm_native(self.value).format_string(address=False,
-                                                                          symbols=False))
+        native = wasm_native(self.value)
+        if native.type.target().code == gdb.TYPE_CODE_VOID:  # a side-car of --debugger=none
+            return "0x%x" % number
+        return "0x%x %s" % (number, native.format_string(address=False, symbols=False))
 
 
 class WasmCode:

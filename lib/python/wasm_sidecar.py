@@ -234,11 +234,21 @@ class Arguments(argparse.ArgumentParser):
 
 def locate(process, line, variable):
     """(side-car, address of its code, of linear memory or None) by wasm-attach's arguments.
-    variable: what the user has set, or None."""
+    variable: what the user has set, or None; it may have been meant for another module."""
     args = Arguments().parse(line)
     sidecar = Sidecar(args.sidecar)
-    text = args.text or variable("wasm_text") or find_code(process, sidecar)
-    memory = None
-    if sidecar.memory_size:
-        memory = args.memory or variable("wasm_memory") or find_memory(process, sidecar, text)
-    return sidecar, text, memory
+
+    def right(text):
+        return not sidecar.code or has_code(process, sidecar.code, text)
+
+    text, memory = args.text, args.memory
+    if text is not None and not right(text):
+        raise Problem("the code at 0x%x is not that of the side-car" % text)
+    if text is None and variable("wasm_text") and right(variable("wasm_text")):
+        text = variable("wasm_text")
+        memory = variable("wasm_memory") if memory is None else memory
+    if text is None:
+        text = find_code(process, sidecar)
+    if not sidecar.memory_size:
+        return sidecar, text, None
+    return sidecar, text, find_memory(process, sidecar, text) if memory is None else memory

@@ -114,6 +114,11 @@ like 'before there is code' "$out" '^wasm-attach: the code is not in the process
 like 'no side-car' "$out" '^wasm-attach: .*texts\.cwasm: it is not a side-car$'
 like 'no file' "$out" '^wasm-attach: /none: .*No such file'
 like 'no argument' "$out" '^wasm-attach: .*; usage: wasm-attach SIDECAR'
+out2=$(in_gdb wasmtime_func_call_unchecked "$TMP/texts.debug" \
+	"wasm-attach $TMP/texts.debug --text 0x1000" 'set $wasm_text = 0x1000' \
+	'set $wasm_memory = 0x2000' "wasm-attach $TMP/texts.debug")
+like 'not the code' "$out2" '^wasm-attach: the code at 0x1000 is not that of the side-car'
+is 'variables for another module' "$(grep -c '^texts\.debug: code at' <<<"$out2")" 2
 like 'no number' "$out" '^wasm-attach: argument --text: invalid number value'
 like 'no process' "$out" '^wasm-attach: there is no process'
 done_testing
