@@ -172,7 +172,7 @@ static const struct match cases[] = {
 	 "s\":[[44,16],[49,18]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,20,{\"reg\":\"rs"
 	 "i\"}]]},{\"index\":2,\"ranges\":[[0,11,{\"reg\":\"rdx\"}]]},{\"index\":3,\"range"
 	 "s\":[[11,20,{\"reg\":\"rax\"}]]}],\"calls\":[49]}]}",
-	 "8-b =0; b-10 r0; 10-1f cfa-24; 2c-33 cfa-24"},
+	 "8-b =0; b-10 r0; 10-1f cfa-24; 1f-21 r0 plus -1; 2c-33 cfa-24"},
 	/* push rbp; mov rbp, rsp; sub rsp,16; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; test esi,
 	 * esi; jne C; p2: mov eax, [rsp+8]; p3: add eax, 1; R: add rsp,16; pop rbp; ret; not the
 	 * function's: mov ebx, 7; mov [rsp+8], rbx; ret; C: call; jmp p2 */
@@ -209,7 +209,7 @@ static const struct faulty faulty[] = {
 	  "2,{\"reg\":\"rbx\"}]]},{\"index\":2,\"ranges\":[[12,15,{\"const\":7}]]},{\"index"
 	  "\":3,\"ranges\":[[12,15,{\"reg\":\"rbx\"}],[23,45,{\"reg\":\"rcx\"}]]}],\"calls"
 	  "\":[28]}]}",
-	  "c-f =0; f-14 r0; 14-2b cfa-40"},
+	  "c-f =0; f-14 r0; 14-2b cfa-40; 2b-2d r0 plus -1"},
 	 "3 c-f at c: what the caller had there, not the constant 0; 3 17-2d at 1c: nothing: the "
 	 "call at 0x17 may change it, call at wasm 0x28, not the result of i32.mul at wasm 0x25"},
 	/* p0: lea ecx, [rdi+4]; p1: mov edx, 6; p2: imul ecx, edi; p3: lea eax, [rcx+5]; R: ret;
@@ -227,7 +227,7 @@ static const struct faulty faulty[] = {
 	  ":[[0,3,{\"const\":0}],[3,14,{\"reg\":\"rdi\"}]]},{\"index\":2,\"ranges\":[[3,8,{"
 	  "\"const\":5}],[8,14,{\"reg\":\"rdx\"}]]},{\"index\":3,\"ranges\":[[0,8,{\"const"
 	  "\":1}]]}]}]}",
-	  "0-3 =0; 3-b r2"},
+	  "0-3 =0; 3-b r2; b-f r5 plus 4"},
 	 "1 3-e at 3: parameter 0, not the result of i32.add at wasm 0x1f; 2 3-8 at 3: the "
 	 "constant 5, not the constant 0; 2 8-e at 8: the constant 6, put there at 0x3, not the "
 	 "constant 5; 3 0-8 at 0: the constant 1, not the constant 0"},
