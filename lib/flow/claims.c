@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/flow_work.h"
+
+/* How many functions are looked at to learn of an argument. */
+enum { ENOUGH = 32 };
+
+/* ---- claims -----------------------------------------------------------------------------------
+ */
+
+/* The machine's place for one of the map's; NONE: not one that is followed. */
+static uint32_t machine_place(const struct flow *x, const struct wdx_place *p)
+{
+	if (p->kind == WDX_PLACE_REG)
+		return p->reg < x->m.nregs ? p->reg : NONE;
+	if (p->kind != WDX_PLACE_MEM || p->base != WDX_BASE_CFA || p->n != 1)
+		return NONE;
+	return wdx_machine_slot(&x->m, x->map->offsets.data[p->first]);
+}
+
+static void add_probe(struct flow *x, const struct wdx_map_entity *e, const struct wdx_map_range *r)
+{
+	uint32_t place = machine_place(x, &x->map->places.data[r->place]), i, value, at = r->lo;
+	struct probe *p;
+
+	x->stats->claims++;
+	if (place == NONE)
+		return;
+	if (e->kind == WDX_ENT_CONTEXT) {
+		value = CONTEXT;
+	} else {
+		i = wdx_flow_first_shown(x, r->lo, r->hi);
+		if (i == NONE || e->index >= x->v.nlocals)
+			return;
+		if (x->code->intervals.data[i].lo > at)
+			at = x->code->intervals.data[i].lo;
+		value = wdx_value_at(&x->v, e->index, x->code->intervals.data[i].wasm);
+	}
+	p = value ? wdx_vec_push(&x->probes) : NULL;
+	if (p)
+		*p = (struct probe){at, place, value, 0};
+	else
+		x->nomem |= value != 0;
+}
+
+static int by_at(const void *a, const void *b)
+{
+	const struct probe *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+void wdx_flow_find_probes(struct flow *x)
+{
+	const struct wdx_map_func *f = x->f->map;
+
+	x->probes.len = 0;
+	for (uint32_t i = 0; i < f->nentities; i++) {
+		const struct wdx_map_entity *e = &x->map->entities.data[f->first_entity + i];
+
+		if (e->kind != WDX_ENT_LOCAL && e->kind != WDX_ENT_CONTEXT)
+			continue;
+		for (uint32_t k = 0; k < e->n; k++)
+			add_probe(x, e, &x->map->ranges.data[e->first + k]);
+	}
+	if (x->probes.len)
+		qsort(x->probes.data, x->probes.len, sizeof(*x->probes.data), by_at);
+}
+
+/* Whether the machine value is the wasm value, by where both come from. */
+static bool bears_out(const struct flow *x, const struct wdx_mvalue *mv, uint32_t value)
+{
+	const struct wdx_value *v;
+
+	bool argument =
+		mv->kind == WDX_MV_ENTRY && (mv->reg >= x->m.nregs || !x->preserved[mv->reg]);
+
+	if (value == CONTEXT)
+		return argument;
+	v = &x->v.values.data[value];
+	if (v->kind == WDX_VALUE_PARAM)
+		return argument;
+	if (v->kind == WDX_VALUE_INSN)
+		return mv->kind == WDX_MV_INSN &&
+		       wdx_code_position(x->code, x->f, mv->at) == v->pos;
+	return false;
+}
+
+/* A machine value that two wasm values lay claim to is neither's. */
+static void associate(struct flow *x, uint32_t mv, uint32_t value)
+{
+	if (!x->assoc[mv])
+		x->assoc[mv] = value;
+	else if (x->assoc[mv] != value)
+		x->assoc[mv] = NONE;
+}
+
+/* Whether what a place holds is that wasm constant, in all the bytes of its type. */
+static bool is_constant(const struct flow *x, wdx_held h, uint32_t value)
+{
+	const struct wdx_mvalue *mv = &x->m.values.data[wdx_held_value(h)];
+	const struct wdx_value *v;
+	uint32_t width;
+
+	if (mv->kind != WDX_MV_CONST || value == CONTEXT)
+		return false;
+	v = &x->v.values.data[value];
+	width = wdx_flow_width_of(v->type);
+	return v->kind == WDX_VALUE_CONST && width <= 8 && wdx_held_width(h) >= width &&
+	       !(((uint64_t)mv->imm ^ v->bits) << (64 - 8 * width));
+}
+
+bool wdx_flow_is_value(const struct flow *x, wdx_held h, uint32_t value)
+{
+	return h && (x->assoc[wdx_held_value(h)] == value || is_constant(x, h, value));
+}
+
+/* Looks up what each claim's place holds where its first state is. */
+static void look_at_claims(struct flow *x)
+{
+	struct probe *p = x->probes.data, *last = p + x->probes.len;
+
+	for (uint32_t b = 0; b < x->m.blocks.len && p < last; b++) {
+		const struct wdx_mblock *block = &x->m.blocks.data[b];
+		const struct wdx_minsn *i = &x->m.insns.data[block->first], *end = i + block->n;
+		uint32_t hi = end[-1].at + end[-1].a.size;
+
+		while (p < last && p->at < i->at)
+			p++;
+		if (!block->reached || p == last || p->at >= hi)
+			continue;
+		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
+		for (; p < last && p->at < hi; i++) {
+			for (; p < last && p->at < i->at + i->a.size; p++)
+				p->held = x->state[p->place];
+			wdx_machine_step(&x->m, i, x->state);
+		}
+	}
+}
+
+/* A parameter comes in one register: where two are said to bring it, neither is believed. */
+static void drop_doubles(struct flow *x)
+{
+	for (uint32_t i = 1; i <= x->m.nentries; i++) {
+		bool twice = false;
+
+		for (uint32_t k = i + 1; x->assoc[i] && k <= x->m.nentries; k++) {
+			if (x->assoc[k] != x->assoc[i])
+				continue;
+			x->assoc[k] = 0;
+			twice = true;
+		}
+		if (twice)
+			x->assoc[i] = 0;
+	}
+}
+
+void wdx_flow_check_claims(struct flow *x)
+{
+	struct probe *p;
+
+	if (x->probes.len)
+		look_at_claims(x);
+	wdx_vec_each (p, &x->probes) {
+		uint32_t mv = wdx_held_value(p->held);
+
+		if (mv >= x->m.first_phi)
+			x->hints[mv - x->m.first_phi] = p->value;
+		else if (mv && bears_out(x, &x->m.values.data[mv], p->value))
+			associate(x, mv, p->value);
+	}
+	wdx_vec_each (p, &x->probes)
+		if (x->assoc[wdx_held_value(p->held)] == NONE)
+			x->assoc[wdx_held_value(p->held)] = 0;
+	for (uint32_t i = 1; i <= x->m.nentries; i++)
+		if (x->assoc[i] == NONE)
+			x->assoc[i] = 0;
+	drop_doubles(x);
+}
+
+void wdx_flow_count_proved(struct flow *x)
+{
+	const struct probe *p;
+
+	wdx_vec_each (p, &x->probes)
+		x->stats->proved += wdx_flow_is_value(x, p->held, p->value);
+}
+
+/* ---- arguments --------------------------------------------------------------------------------
+ */
+
+bool wdx_flow_class_of(uint8_t type, unsigned *class)
+{
+	*class = type >= WDX_I64 ? CLASS_INTEGER : CLASS_FLOAT;
+	return type <= WDX_I32 && type >= WDX_F64;
+}
+
+struct argument {
+	unsigned class, nth; /* which of its class it is */
+	bool mixed;	     /* others before it are of another class */
+};
+
+/* false: passed in a way of its own. */
+static bool argument(const struct flow *x, const struct wdx_wasm_func *f, uint32_t i,
+		     struct argument *a)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[f->type];
+	unsigned class;
+
+	*a = (struct argument){0, 0, false};
+	if (i >= t->nparams || i >= NCLASSES * MAX_ARGS || t->nresults > 1 ||
+	    !wdx_flow_class_of(t->params[i], &a->class))
+		return false;
+	for (uint32_t k = 0; k < i; k++) {
+		if (!wdx_flow_class_of(t->params[k], &class))
+			return false;
+		a->nth += class == a->class;
+		a->mixed |= class != a->class;
+	}
+	return a->nth < MAX_ARGS;
+}
+
+/* The number of the place among the ways to pass an argument; MAX_WAYS: none. */
+static unsigned way_of(const struct flow *x, uint32_t place)
+{
+	int64_t off;
+
+	if (place < x->m.nregs)
+		return place;
+	off = x->m.slots[place - x->m.nregs].off;
+	return off % 8 || off / 8 >= MAX_WAYS - FIRST_SLOT ? MAX_WAYS
+							   : FIRST_SLOT + (unsigned)(off / 8);
+}
+
+/* On the stack arguments of all classes lie in one row. */
+static bool may_come(const struct argument *a, unsigned way)
+{
+	return way < (a->mixed ? FIRST_SLOT : MAX_WAYS);
+}
+
+/* Counts the arguments, and results of its calls, of a function whose claims have been checked. */
+void wdx_flow_vote(struct flow *x)
+{
+	const struct probe *p;
+	struct argument a;
+	unsigned class;
+
+	for (uint32_t i = 1; i <= x->m.nentries; i++) {
+		unsigned way = way_of(x, x->m.values.data[i].reg);
+		uint32_t value = x->assoc[i];
+
+		if (!value || value == CONTEXT)
+			continue;
+		if (argument(x, x->f->wasm, x->v.values.data[value].arg, &a) && may_come(&a, way))
+			x->convention->votes[a.class][a.nth][way]++;
+	}
+	wdx_vec_each (p, &x->probes) {
+		uint32_t mv = wdx_held_value(p->held);
+		const struct wdx_value *v = &x->v.values.data[p->value == CONTEXT ? 0 : p->value];
+
+		if (v->kind == WDX_VALUE_INSN && v->type == WDX_VALUE_CALL && v->bits &&
+		    x->assoc[mv] == p->value && wdx_flow_class_of((uint8_t)v->bits, &class))
+			x->convention->votes[class][MAX_ARGS][x->m.values.data[mv].reg]++;
+	}
+}
+
+static uint16_t elected(const uint32_t *votes)
+{
+	uint32_t sum = 0, best = 0;
+
+	for (unsigned r = 0; r < MAX_WAYS; r++) {
+		sum += votes[r];
+		best = votes[r] > votes[best] ? r : best;
+	}
+	return votes[best] > 1 && votes[best] >= sum - sum / 10 ? (uint16_t)best : UINT16_MAX;
+}
+
+void wdx_flow_elect(struct flow *x)
+{
+	for (unsigned c = 0; c < NCLASSES; c++)
+		for (unsigned n = 0; n <= MAX_ARGS; n++)
+			x->convention->way[c][n] = elected(x->convention->votes[c][n]);
+}
+
+/* What the arguments' places held on entry are the parameters. */
+void wdx_flow_take_arguments(struct flow *x)
+{
+	struct argument a;
+
+	for (uint32_t k = 1; k < x->v.values.len; k++) {
+		const struct wdx_value *v = &x->v.values.data[k];
+
+		if (v->kind != WDX_VALUE_PARAM)
+			break; /* they come first */
+		if (!argument(x, x->f->wasm, v->arg, &a))
+			continue;
+		for (uint32_t i = 1; i <= x->m.nentries; i++) {
+			unsigned way = way_of(x, x->m.values.data[i].reg);
+
+			if (may_come(&a, way) && x->convention->way[a.class][a.nth] == way)
+				associate(x, i, k);
+		}
+	}
+}
+
+/* Where the stack brings some, by the convention: a bit for each eight bytes from the CFA on. */
+uint32_t wdx_flow_stack_arguments(const struct flow *x)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
+	struct argument a;
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < t->nparams; i++) {
+		unsigned way;
+
+		if (!argument(x, x->f->wasm, i, &a))
+			continue;
+		way = x->convention->way[a.class][a.nth];
+		if (way >= FIRST_SLOT && way < MAX_WAYS && may_come(&a, way))
+			bits |= 1u << (way - FIRST_SLOT);
+	}
+	return bits;
+}
+
+/* Whether the function takes an argument of which not enough is known. */
+bool wdx_flow_may_teach(struct flow *x)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
+	struct argument a;
+	bool may = false;
+
+	for (uint32_t i = 0; i < t->nparams; i++)
+		may |= argument(x, x->f->wasm, i, &a) &&
+		       x->convention->heard[a.class][a.nth]++ < ENOUGH;
+	return may;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* What the parts of the match share; flow.c leads a function through them. */
+#ifndef WDX_FLOW_WORK_H
+#define WDX_FLOW_WORK_H
+
+#include "flow/check.h"
+#include "flow/flow.h"
+#include "flow/machine.h"
+#include "flow/values.h"
+#include "wasm/opcode.h"
+
+#define NONE UINT32_MAX
+
+#define CONTEXT WDX_VALUE_CONTEXT
+
+struct probe { /* a claim, looked at where its first state is */
+	uint32_t at;
+	uint32_t place; /* of the machine */
+	uint32_t value; /* of the wasm function, or CONTEXT */
+	wdx_held held;	/* what the place holds there */
+};
+
+struct holding { /* a place holds a wasm value over a stretch of code: its low `width` bytes */
+	uint32_t value, place, width;
+	uint32_t lo, hi;
+};
+
+struct user { /* a local has a value in a range of the body */
+	uint32_t value, local;
+	uint32_t lo, hi;
+};
+
+struct piece { /* an interval that shows a state, and what shows nothing behind it */
+	uint32_t wasm;
+	uint32_t lo, hi;
+	uint32_t next_wasm, next_lo; /* of the interval behind that; NONE: there is none */
+};
+
+struct term { /* a value is root + off */
+	uint32_t root, value;
+	uint64_t off;
+};
+
+struct input { /* a merge or a sum by what goes into it */
+	uint32_t value, to;
+};
+
+struct maker { /* an instruction whose result is known by what it does: a load, a call */
+	uint32_t pos, value;
+	uint32_t mv;	/* the machine's only candidate; 0: none yet, NONE: several */
+	uint32_t first; /* its instruction */
+};
+
+/* The items of key k are those numbered in items[start[k]] up to items[start[k + 1]]. */
+struct index {
+	WDX_VEC(uint32_t) start, items;
+};
+
+struct open { /* what a place holds now */
+	uint32_t value, width;
+	uint32_t since;
+};
+
+/* Which place brings the nth argument of a class, and which register its result: learned from
+ * claims that the code bears out.  Places on the stack count from FIRST_SLOT on. */
+enum { CLASS_INTEGER, CLASS_FLOAT, NCLASSES, MAX_ARGS = 16, FIRST_SLOT = 96, MAX_WAYS = 128 };
+
+struct convention {
+	uint32_t heard[NCLASSES][MAX_ARGS]; /* functions looked at that take one */
+	uint32_t votes[NCLASSES][MAX_ARGS + 1][MAX_WAYS];
+	uint16_t way[NCLASSES][MAX_ARGS + 1]; /* UINT16_MAX: not known; the last is the result's */
+};
+
+/* Steps of searches in one function. */
+enum { MAX_STEPS = 1 << 24 };
+
+struct edge { /* wasm positions where a block of machine code is entered and left */
+	uint32_t in, out;
+};
+
+/* How good it is to know a value in one way rather than another. */
+enum { RANK_LASTING, RANK_PASSING /* in a register that calls take */, RANK_SUM, RANK_CELL, RANKS };
+
+/* Cells of globals count from here on among the places. */
+#define FIRST_CELL (UINT32_MAX - 16)
+
+struct found { /* the outcome: where an entity is */
+	uint32_t lo, hi;
+	uint32_t place; /* of the machine, or a cell; NONE: a constant */
+	uint32_t value; /* of the constant, in wasm values */
+	uint32_t rank;
+	uint64_t addend; /* of a sum or cell */
+};
+
+struct flow {
+	struct wdx_map *map;
+	const struct wdx_wasm *wasm;
+	const struct wdx_codeindex *code;
+	const struct wdx_code_func *f;
+	struct wdx_flow_stats *stats;
+	struct wdx_summary summary;
+	struct wdx_values v;
+	struct wdx_machine m;
+	uint32_t *assoc; /* of each machine value: the wasm value, 0 is none */
+	uint32_t
+		*hints; /* of each merge of the machine's: the wasm value that a claim says it is */
+	size_t nassoc;
+	wdx_held *state, *seen; /* of each place, now and when its open holding was looked at */
+	struct open *open;
+	uint32_t *placed; /* number in the map, NONE: not looked up yet */
+	size_t nstate;
+	WDX_VEC(struct probe) probes;
+	WDX_VEC(struct holding) holdings;
+	WDX_VEC(struct user) users;
+	WDX_VEC(struct input) inputs;
+	WDX_VEC(struct edge) edges;
+	WDX_VEC(struct maker) makers; /* by pos */
+	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
+	WDX_VEC(struct term) terms;
+	WDX_VEC(struct piece) pieces;
+	struct index inputs_of, holdings_of, terms_of;
+	struct wdx_ranges runs;
+	WDX_VEC(struct found) found;
+	WDX_VEC(struct wdx_map_entity) entities; /* of the new map */
+	WDX_VEC(struct wdx_map_range) ranges;
+	bool *preserved;
+	struct convention *convention;
+	uint32_t *steps;     /* left; MAX_STEPS for each function */
+	uint32_t true_cells; /* a bit for each global: its cell holds it wherever the code shows */
+	struct wdx_check *check; /* NULL: the claims are not judged */
+	bool nomem;
+};
+
+/* ---- what is asked everywhere -----------------------------------------------------------------
+ */
+
+static inline bool wdx_flow_is_opcode(const struct flow *x, uint32_t pos, uint8_t opcode)
+{
+	return x->wasm->data[x->wasm->code.v + pos] == opcode;
+}
+
+static inline bool wdx_flow_shows(const struct wdx_interval *iv)
+{
+	return iv->wasm != NONE && !(iv->flags & WDX_IV_DISPLACED);
+}
+
+/* CONTEXT comes behind all other values. */
+static inline uint32_t wdx_flow_value_key(const struct flow *x, uint32_t value)
+{
+	return value == CONTEXT ? (uint32_t)x->v.values.len : value;
+}
+
+static inline uint32_t wdx_flow_width_of(uint8_t type)
+{
+	switch (type) {
+	case WDX_I32:
+	case WDX_F32:
+		return 4;
+	case WDX_V128:
+		return 16;
+	}
+	return 8;
+}
+
+/* Of a local, or of a global that is followed like one. */
+static inline uint8_t wdx_flow_type_of(const struct flow *x, uint32_t local)
+{
+	return local < x->v.nlocals ? wdx_wasm_local_type(x->wasm, x->f->wasm, local)
+				    : x->summary.globals[local - x->v.nlocals].type;
+}
+
+static inline bool wdx_flow_same_low(uint64_t a, uint64_t b, unsigned width)
+{
+	return !((a ^ b) << (64 - 8 * width));
+}
+
+static inline unsigned wdx_flow_sum_width(uint8_t opcode)
+{
+	return opcode == WDX_WASM_I32_ADD || opcode == WDX_WASM_I32_SUB ? 4 : 8;
+}
+
+/* ---- flow.c ------------------------------------------------------------------------------------
+ */
+
+/* Sorts items 0 to n by their keys below nkeys, into ix.  false: memory is out. */
+bool wdx_flow_build_index(struct flow *x, struct index *ix, size_t nkeys, size_t n,
+			  uint32_t (*key)(const struct flow *x, size_t item));
+/* The first interval in [lo, hi) that shows a state; NONE: there is none. */
+uint32_t wdx_flow_first_shown(const struct flow *x, uint32_t lo, uint32_t hi);
+/* The first of the function's intervals, as they are by position, at or behind it. */
+uint32_t wdx_flow_first_by_wasm(const struct flow *x, uint32_t pos);
+
+/* ---- claims.c: the witnesses, and the convention learned from them ------------------------------
+ */
+
+void wdx_flow_find_probes(struct flow *x);
+void wdx_flow_check_claims(struct flow *x);
+void wdx_flow_count_proved(struct flow *x);
+/* Whether a place that holds h holds the wasm value, as far as is known by now. */
+bool wdx_flow_is_value(const struct flow *x, wdx_held h, uint32_t value);
+/* The class by which values of the type are passed; false: in a way of its own. */
+bool wdx_flow_class_of(uint8_t type, unsigned *class);
+/* Learning: whether the function takes an argument of which not enough is known; what it shows,
+ * once its claims have been checked; what all have shown. */
+bool wdx_flow_may_teach(struct flow *x);
+void wdx_flow_vote(struct flow *x);
+void wdx_flow_elect(struct flow *x);
+/* By that: what places held on entry, and where the stack brings some (a bit for each eight bytes).
+ */
+void wdx_flow_take_arguments(struct flow *x);
+uint32_t wdx_flow_stack_arguments(const struct flow *x);
+
+/* ---- match.c: machine values are wasm values by what computes them ------------------------------
+ */
+
+void wdx_flow_take_globals(struct flow *x);
+void wdx_flow_take_results(struct flow *x);
+void wdx_flow_index_inputs(struct flow *x);
+void wdx_flow_match_merges(struct flow *x);
+
+/* ---- places.c: where locals are, by the match ---------------------------------------------------
+ */
+
+void wdx_flow_find_holdings(struct flow *x);
+void wdx_flow_index_terms(struct flow *x);
+void wdx_flow_find_users(struct flow *x);
+void wdx_flow_find_true_cells(struct flow *x);
+void wdx_flow_find_pieces(struct flow *x);
+/* The new map: locals, the context pointer, and what else the old one says, of kinds in [from, to)
+ * or all. */
+void wdx_flow_put_locals(struct flow *x);
+void wdx_flow_put_context(struct flow *x);
+void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all, uint32_t from,
+			  uint32_t to);
+
+#endif

@@ -1,0 +1,818 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include <string.h>
+
+#include "flow/flow_work.h"
+
+/* How far merges of merges are looked through. */
+enum { MAX_DEPTH = 2, MAX_EMPTY = 8 };
+
+/* How often guesses are gone through. */
+enum { MAX_ROUNDS = 256, MAX_GUESSES = 4 };
+
+/* ---- results ----------------------------------------------------------------------------------
+ */
+
+/* Bytes that a load reads, by opcode from i32.load on; 0: those that extend the sign are not known
+ * from others of the same size. */
+static const uint8_t load_widths[] = {4, 8, 4, 8, 0, 1, 0, 2, 0, 1, 0, 2, 0, 4};
+
+static unsigned load_width(const struct wdx_value *v)
+{
+	unsigned i = v->type - (unsigned)WDX_WASM_I32_LOAD;
+
+	return v->kind == WDX_VALUE_INSN && i < sizeof(load_widths) ? load_widths[i] : 0;
+}
+
+static bool is_call(const struct wdx_value *v)
+{
+	return v->kind == WDX_VALUE_INSN && v->type == WDX_VALUE_CALL && v->bits;
+}
+
+static void find_makers(struct flow *x)
+{
+	x->makers.len = 0;
+	for (uint32_t i = 1; i < x->v.values.len; i++) {
+		const struct wdx_value *v = &x->v.values.data[i];
+		struct maker *k;
+
+		if (!load_width(v) && !is_call(v))
+			continue;
+		k = wdx_vec_push(&x->makers);
+		if (k)
+			*k = (struct maker){v->pos, i, 0, 0};
+		x->nomem |= !k;
+	}
+}
+
+static struct maker *maker_at(const struct flow *x, uint32_t pos)
+{
+	size_t lo = 0, hi = x->makers.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (x->makers.data[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < x->makers.len && x->makers.data[lo].pos == pos ? &x->makers.data[lo] : NULL;
+}
+
+/* Whether a load is one of linear memory, not of what the context leads to: an address of memory is
+ * a sum, or else what is loaded is too small to be a pointer. */
+static bool is_access(const struct flow *x, const struct wdx_minsn *i, unsigned width)
+{
+	uint32_t base;
+
+	if (!i->a.load || !i->based || i->a.width != width || i->slot != NONE)
+		return false;
+	base = wdx_held_value(x->m.values.data[i->based].base);
+	return base > x->m.nentries && x->assoc[base] != CONTEXT && (width < 8 || i->a.indexed);
+}
+
+/* The value that the instruction makes if it is what that of wasm became; 0: none, NONE: not known.
+ */
+static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const struct wdx_value *v)
+{
+	unsigned class, reg, value = i->values;
+
+	if (v->type != WDX_VALUE_CALL)
+		return is_access(x, i, load_width(v)) ? i->based : 0;
+	if (!i->a.call)
+		return 0;
+	if (!wdx_flow_class_of((uint8_t)v->bits, &class))
+		return NONE;
+	reg = x->convention->way[class][MAX_ARGS];
+	if (reg >= x->m.nregs || !(i->gives[reg / 64] >> reg % 64 & 1))
+		return NONE;
+	for (unsigned k = 0; k < reg; k++)
+		value += i->gives[k / 64] >> k % 64 & 1;
+	return value;
+}
+
+static uint32_t block_of(const struct flow *x, uint32_t insn)
+{
+	uint32_t lo = 0, hi = (uint32_t)x->m.blocks.len;
+
+	while (lo + 1 < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (x->m.blocks.data[mid].first <= insn)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Whether the instruction, of code at that position or at none, is behind another one; *on: whether
+ * the block can be left for more such code. */
+static bool is_behind(const struct flow *x, uint32_t from, uint32_t block, uint32_t insn,
+		      uint32_t pos, bool *on)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[block];
+
+	*on = true;
+	for (uint32_t i = from; *on && i < b->first + b->n; i++) {
+		uint32_t at = wdx_code_position(x->code, x->f, x->m.insns.data[i].at);
+
+		if (i == insn)
+			return true;
+		*on = at == pos || at == NONE;
+	}
+	return false;
+}
+
+/* Blocks that the code of one instruction is looked through for. */
+enum { MAX_OF_ONE = 16 };
+
+/* Whether one instruction leads to another without leaving the code of the position. */
+static bool leads_to(const struct flow *x, uint32_t from, uint32_t to, uint32_t pos)
+{
+	uint32_t seen[MAX_OF_ONE] = {block_of(x, from)}, n = 1;
+	bool on;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct wdx_mblock *b = &x->m.blocks.data[seen[i]];
+
+		if (is_behind(x, i ? b->first : from + 1, seen[i], to, pos, &on))
+			return true;
+		for (uint32_t k = 0; on && k < b->nsuccs && n < MAX_OF_ONE; k++) {
+			uint32_t next = x->m.succs.data[b->first_succ + k], s = 0;
+
+			while (s < n && seen[s] != next)
+				s++;
+			if (s == n)
+				seen[n++] = next;
+		}
+	}
+	return false;
+}
+
+/* Another candidate, which the instruction gives.  Of several calls the one that the others lead to
+ * makes the result: they fetch what is called. */
+static void add_candidate(const struct flow *x, struct maker *k, uint32_t mv, uint32_t insn)
+{
+	bool call = x->v.values.data[k->value].type == WDX_VALUE_CALL;
+	bool before =
+		k->mv && k->mv != NONE && mv != NONE && call && leads_to(x, insn, k->first, k->pos);
+	bool behind =
+		k->mv && k->mv != NONE && mv != NONE && call && leads_to(x, k->first, insn, k->pos);
+
+	if (k->mv && before == behind) {
+		k->mv = NONE;
+	} else if (!before) {
+		k->mv = mv;
+		k->first = insn;
+	}
+}
+
+/* The only load of the right size, or the only call, in the code of a wasm instruction is what has
+ * become of it: its result needs no claim. */
+void wdx_flow_take_results(struct flow *x)
+{
+	const struct wdx_interval *iv = &x->code->intervals.data[x->f->first];
+	const struct wdx_interval *end = iv + x->f->n;
+	const struct wdx_minsn *i = x->m.insns.data, *last = i + x->m.insns.len;
+	struct maker *k;
+
+	find_makers(x);
+	for (; iv < end && x->makers.len; iv++) {
+		k = iv->wasm == NONE ? NULL : maker_at(x, iv->wasm);
+		for (; i < last && i->at < iv->hi; i++) {
+			uint32_t mv = !k || i->at < iv->lo
+					      ? 0
+					      : made_by(x, i, &x->v.values.data[k->value]);
+
+			if (mv)
+				add_candidate(x, k, mv, (uint32_t)(i - x->m.insns.data));
+		}
+	}
+	wdx_vec_each (k, &x->makers)
+		if (k->mv && k->mv != NONE && !x->assoc[k->mv])
+			x->assoc[k->mv] = k->value;
+}
+
+/* The number of the followed global whose cell the instruction loads; NONE: it does not. */
+static uint32_t loaded_global(const struct flow *x, const struct wdx_minsn *i)
+{
+	wdx_held base = x->m.values.data[i->based].base;
+
+	if (!i->a.load || !i->based || i->a.indexed || i->slot != NONE ||
+	    x->assoc[wdx_held_value(base)] != CONTEXT || wdx_held_width(base) < 8)
+		return NONE;
+	for (uint32_t k = 0; k < x->summary.nglobals; k++)
+		if (x->summary.globals[k].off == i->a.disp &&
+		    wdx_flow_width_of(x->summary.globals[k].type) == i->a.width)
+			return k;
+	return NONE;
+}
+
+/* What the code of a global.get loads from the global's cell. */
+void wdx_flow_take_globals(struct flow *x)
+{
+	const struct wdx_minsn *i;
+	struct wdx_insn get;
+
+	if (!x->summary.nglobals)
+		return;
+	wdx_vec_each (i, &x->m.insns) {
+		uint32_t k = loaded_global(x, i), pos;
+
+		if (k == NONE || x->assoc[i->based])
+			continue;
+		pos = wdx_code_position(x->code, x->f, i->at);
+		if (pos == NONE || !wdx_flow_is_opcode(x, pos, WDX_WASM_GLOBAL_GET))
+			continue;
+		wdx_insn_at(x->wasm, (wdx_codepos){pos}, &get);
+		if (get.imm[0] == x->summary.globals[k].index)
+			x->assoc[i->based] = wdx_value_at(&x->v, x->v.nlocals + k, pos);
+	}
+}
+
+/* ---- sums -------------------------------------------------------------------------------------
+ */
+
+/* How many additions one after the other are looked through. */
+enum { MAX_SUMS = 4 };
+
+/* Looks through additions of constants for a value that is known: *off is what has been added to
+ * it, up to `width` bytes of it count. */
+static uint32_t summand(const struct flow *x, uint32_t mv, uint64_t *off, unsigned *width)
+{
+	*off = 0;
+	*width = 8;
+	for (unsigned n = 0; n < MAX_SUMS; n++) {
+		const struct wdx_mvalue *v = &x->m.values.data[mv];
+		const struct wdx_minsn *i = &x->m.insns.data[v->insn];
+
+		if (v->kind != WDX_MV_INSN || i->based != mv || i->a.kind != WDX_DO_ADDR)
+			return 0;
+		*off += (uint64_t)i->a.disp;
+		if (i->a.width < *width)
+			*width = i->a.width;
+		if (wdx_held_width(v->base) < *width)
+			*width = wdx_held_width(v->base);
+		mv = wdx_held_value(v->base);
+		if (x->assoc[mv] && x->assoc[mv] != CONTEXT)
+			return x->assoc[mv];
+	}
+	return 0;
+}
+
+/* By opcode of wasm from i32.add on, and the same for i64. */
+static const int8_t ops[] = {
+	WDX_OP_ADD, WDX_OP_SUB, WDX_OP_MUL, -1,		-1,	    -1,		-1,
+	WDX_OP_AND, WDX_OP_OR,	WDX_OP_XOR, WDX_OP_SHL, WDX_OP_SAR, WDX_OP_SHR,
+};
+
+static bool is_commutative(unsigned op)
+{
+	return op == WDX_OP_ADD || (op >= WDX_OP_MUL && op <= WDX_OP_XOR) || op == WDX_OP_SELECT;
+}
+
+/* Whether a value is known to have four bytes. */
+static bool is_narrow(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+	uint8_t type = v->type;
+
+	switch (v->kind) {
+	case WDX_VALUE_CONST:
+		break;
+	case WDX_VALUE_PARAM:
+	case WDX_VALUE_PHI:
+	case WDX_VALUE_GLOBAL:
+		type = wdx_flow_type_of(x, v->arg);
+		break;
+	case WDX_VALUE_INSN: /* comparisons, and what begins with "i32." */
+		return type == WDX_WASM_I32_LOAD ||
+		       (type >= WDX_WASM_I32_LOAD8_S && type <= WDX_WASM_I32_LOAD16_U) ||
+		       (type >= WDX_WASM_I32_EQZ && type <= WDX_WASM_I32_ROTR) ||
+		       (type >= WDX_WASM_I32_WRAP_I64 && type <= WDX_WASM_I32_TRUNC_F64_U);
+	default:
+		return false;
+	}
+	return wdx_flow_width_of(type) == 4;
+}
+
+/* Whether the instruction of wasm computes the same of what it takes; a select takes one of two as
+ * that at its own position. */
+static bool same_op(const struct flow *x, const struct wdx_value *v, const struct wdx_minsn *i)
+{
+	unsigned n = v->type -
+		     (unsigned)(v->type < WDX_WASM_I64_ADD ? WDX_WASM_I32_ADD : WDX_WASM_I64_ADD);
+
+	if (v->kind != WDX_VALUE_INSN)
+		return false;
+	if (v->type == WDX_WASM_SELECT)
+		return i->a.op == WDX_OP_SELECT &&
+		       wdx_code_position(x->code, x->f, i->at) == v->pos &&
+		       (i->a.width == 8 || is_narrow(x, v->operands[0]));
+	return n < sizeof(ops) && ops[n] == i->a.op &&
+	       i->a.width == (v->type < WDX_WASM_I64_ADD ? 4 : 8);
+}
+
+static bool is_operand(const struct flow *x, wdx_held h, uint32_t value, unsigned width)
+{
+	return value && wdx_held_width(h) >= width && wdx_flow_is_value(x, h, value);
+}
+
+/* Whether what the machine's instruction takes besides its base is that value. */
+static bool is_other(const struct flow *x, const struct wdx_mvalue *mv, const struct wdx_minsn *i,
+		     uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	if (i->a.src >= 0)
+		return is_operand(x, mv->other, value, i->a.width);
+	return v->kind == WDX_VALUE_CONST &&
+	       wdx_flow_same_low(v->bits, (uint64_t)i->a.imm, i->a.width);
+}
+
+static bool computes(const struct flow *x, uint32_t mv, uint32_t value)
+{
+	const struct wdx_mvalue *m = &x->m.values.data[mv];
+	const struct wdx_minsn *i = &x->m.insns.data[m->insn];
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	if (!same_op(x, v, i))
+		return false;
+	if (is_operand(x, m->base, v->operands[0], i->a.width) && is_other(x, m, i, v->operands[1]))
+		return true;
+	return is_commutative(i->a.op) && is_operand(x, m->base, v->operands[1], i->a.width) &&
+	       is_other(x, m, i, v->operands[0]);
+}
+
+/* The value of wasm that is computed from those that the machine's is, in the same way. */
+static uint32_t find_computed(const struct flow *x, uint32_t mv)
+{
+	const struct wdx_mvalue *m = &x->m.values.data[mv];
+	uint32_t from = x->assoc[wdx_held_value(m->base)], best = 0;
+	const uint32_t *start;
+
+	if (!from && m->other)
+		from = x->assoc[wdx_held_value(m->other)];
+	if (!from || from == CONTEXT)
+		return 0;
+	start = x->inputs_of.start.data + from;
+	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
+		uint32_t value = x->inputs.data[x->inputs_of.items.data[i]].to;
+
+		if (!computes(x, mv, value))
+			continue;
+		best = best ? best : value;
+		if (x->v.values.data[value].pos == wdx_code_position(x->code, x->f, m->at))
+			return value;
+	}
+	return best;
+}
+
+/* Whether that sum of wasm is known + off. */
+static bool is_sum(const struct flow *x, uint32_t sum, uint32_t known, uint64_t off, unsigned width)
+{
+	const struct wdx_value *v = &x->v.values.data[sum], *k = &x->v.values.data[known];
+	uint32_t root = known;
+
+	if (v->kind != WDX_VALUE_INSN || !v->arg || width < wdx_flow_sum_width(v->type))
+		return false;
+	if (k->kind == WDX_VALUE_INSN && k->arg) {
+		root = k->arg;
+		off += k->bits;
+	}
+	return v->arg == root && wdx_flow_same_low(v->bits, off, wdx_flow_sum_width(v->type));
+}
+
+/* The sum of wasm that the machine's is: the one at its position rather than another. */
+static uint32_t find_sum(const struct flow *x, uint32_t mv)
+{
+	uint64_t off;
+	unsigned width;
+	uint32_t known = summand(x, mv, &off, &width), root = known, best = 0;
+	const uint32_t *start;
+
+	if (!known)
+		return 0;
+	if (x->v.values.data[known].kind == WDX_VALUE_INSN && x->v.values.data[known].arg)
+		root = x->v.values.data[known].arg;
+	start = x->inputs_of.start.data + root;
+	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
+		uint32_t sum = x->inputs.data[x->inputs_of.items.data[i]].to;
+
+		if (!is_sum(x, sum, known, off, width))
+			continue;
+		best = best ? best : sum;
+		if (x->v.values.data[sum].pos ==
+		    wdx_code_position(x->code, x->f, x->m.values.data[mv].at))
+			return sum;
+	}
+	return best;
+}
+
+static bool is_binary(const struct flow *x, uint32_t mv)
+{
+	return x->m.insns.data[x->m.values.data[mv].insn].a.kind == WDX_DO_BINARY;
+}
+
+static bool still_computed(const struct flow *x, uint32_t mv)
+{
+	uint64_t off;
+	unsigned width;
+	uint32_t known;
+
+	if (is_binary(x, mv))
+		return computes(x, mv, x->assoc[mv]);
+	known = summand(x, mv, &off, &width);
+
+	return known && is_sum(x, x->assoc[mv], known, off, width);
+}
+
+/* ---- merges -----------------------------------------------------------------------------------
+ */
+
+static uint32_t last_shown(const struct flow *x, uint32_t lo, uint32_t hi)
+{
+	const struct wdx_interval *iv = x->code->intervals.data;
+	uint32_t end = x->f->first + x->f->n, last = NONE;
+
+	for (uint32_t i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
+		if (wdx_flow_shows(&iv[i]))
+			last = i;
+	return last;
+}
+
+/* Where the basic block of that wasm position ends: the control instruction by which it is left. */
+static uint32_t way_out(const struct flow *x, uint32_t pos)
+{
+	uint32_t end = x->f->wasm->end.v;
+
+	while (pos < end && !wdx_code_ends_block(x->code, pos))
+		pos++;
+	return pos;
+}
+
+static uint32_t input_key(const struct flow *x, size_t item)
+{
+	return x->inputs.data[item].value;
+}
+
+static void add_input(struct flow *x, uint32_t value, uint32_t to)
+{
+	struct input *in = wdx_vec_push(&x->inputs);
+
+	if (in)
+		*in = (struct input){value, to};
+	x->nomem |= !in;
+}
+
+void wdx_flow_index_inputs(struct flow *x)
+{
+	x->inputs.len = 0;
+	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
+		const struct wdx_value *v = &x->v.values.data[i];
+
+		if (v->kind == WDX_VALUE_INSN && v->arg)
+			add_input(x, v->arg, i);
+		for (uint32_t k = 0; k < 2 && v->kind == WDX_VALUE_INSN; k++)
+			if (v->operands[k])
+				add_input(x, v->operands[k], i);
+		for (uint32_t k = 0; v->kind == WDX_VALUE_PHI && k < v->n; k++) {
+			const struct wdx_value_input *in = &x->v.inputs.data[v->first + k];
+
+			if (!k || in->value != in[-1].value) /* most arrivals bring the same */
+				add_input(x, in->value, i);
+		}
+	}
+	if (!x->nomem)
+		wdx_flow_build_index(x, &x->inputs_of, x->v.values.len, x->inputs.len, input_key);
+}
+
+/* What the merge gets when control comes by the instruction at `from`, maybe through other merges
+ * of the same local that have no code of their own; 0: not known. */
+static uint32_t input_from(const struct flow *x, uint32_t phi, uint32_t from, unsigned depth)
+{
+	if (!*x->steps)
+		return 0;
+	--*x->steps;
+
+	const struct wdx_value *v = &x->v.values.data[phi];
+	const struct wdx_value_input *in = &x->v.inputs.data[v->first];
+	uint32_t lo = 0, hi = v->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (in[mid].from < from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < v->n && in[lo].from == from)
+		return in[lo].value;
+	for (uint32_t k = 0; depth && k < v->n; k++) {
+		const struct wdx_value *inner = &x->v.values.data[in[k].value];
+		uint32_t found;
+
+		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k].value == phi)
+			continue;
+		found = input_from(x, in[k].value, from, depth - 1);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+/* The control instruction by which a block of machine code is left; NONE: not known. */
+static uint32_t find_exit(const struct flow *x, uint32_t block)
+{
+	for (unsigned step = 0; step < 4; step++) {
+		const struct wdx_mblock *b = &x->m.blocks.data[block];
+		const struct wdx_minsn *first = &x->m.insns.data[b->first];
+		const struct wdx_minsn *last = first + b->n - 1;
+		uint32_t i = last_shown(x, first->at, last->at + last->a.size);
+
+		if (i != NONE)
+			return way_out(x, x->code->intervals.data[i].wasm);
+		if (b->npreds != 1 || x->m.blocks.data[x->m.preds.data[b->first_pred]].nsuccs != 1)
+			break;
+		block = x->m.preds.data[b->first_pred];
+	}
+	return NONE;
+}
+
+static uint32_t find_entry(const struct flow *x, uint32_t block)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[block];
+	const struct wdx_minsn *first = &x->m.insns.data[b->first], *last = first + b->n - 1;
+	uint32_t i = wdx_flow_first_shown(x, first->at, last->at + last->a.size);
+
+	return i == NONE ? NONE : x->code->intervals.data[i].wasm;
+}
+
+static bool has_code(const struct flow *x, uint32_t from, uint32_t to)
+{
+	return wdx_flow_first_by_wasm(x, from) < wdx_flow_first_by_wasm(x, to);
+}
+
+static bool is_conditional(uint8_t opcode)
+{
+	return opcode == WDX_WASM_IF || opcode == WDX_WASM_BR_IF || opcode == WDX_WASM_BR_TABLE;
+}
+
+/* What the phi gets from a block of machine code that is left at that control instruction.  Where
+ * it is conditional and what comes behind has no code, either way may have led on from there: then
+ * both must bring the same.  Where it leads to no label of the phi's, the phi must be in force
+ * already. 0: not known. */
+static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
+{
+	const struct wdx_wasm *m = x->wasm;
+	uint32_t value = input_from(x, phi, exit, MAX_DEPTH), end = x->f->wasm->end.v, next;
+
+	if (!value)
+		return wdx_value_at(&x->v, x->v.values.data[phi].arg, exit) == phi ? phi : 0;
+	for (unsigned step = 0; is_conditional(m->data[m->code.v + exit]); step++, exit = next) {
+		uint32_t other;
+
+		next = way_out(x, exit + 1);
+		if (next >= end || has_code(x, exit + 1, next + 1))
+			return value;
+		other = input_from(x, phi, next, MAX_DEPTH);
+		if (step == MAX_EMPTY || (other && other != value))
+			return 0;
+	}
+	return value;
+}
+
+/* Whether control comes from outside of a loop of machine code to its head. */
+static bool enters_loop(const struct flow *x, uint32_t from, uint32_t head)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[head];
+	const uint32_t *rank = x->m.rank;
+	bool loop = false;
+
+	for (uint32_t k = 0; k < b->npreds; k++)
+		loop |= rank[x->m.preds.data[b->first_pred + k]] >= rank[head];
+	return loop && rank[from] < rank[head];
+}
+
+/* Whether a block brings to the head of a loop what the loop's merge begins with.  By whatever
+ * instruction it is left (what was moved out of the loop seems to leave it by the loop's own
+ * branch), the way into a loop of wasm is one. */
+static bool begins_with(const struct flow *x, uint32_t from, uint32_t head, uint32_t phi,
+			wdx_held held)
+{
+	uint32_t pos = x->v.values.data[phi].pos, value;
+
+	if (!wdx_flow_is_opcode(x, pos, WDX_WASM_LOOP) || !enters_loop(x, from, head))
+		return false;
+	value = input_from(x, phi, pos, 0);
+	return value && wdx_flow_is_value(x, held, value);
+}
+
+/* Whether a machine value that nothing is known of is computed as that value of wasm is: what goes
+ * into it may be the merge at hand. */
+static bool may_become(const struct flow *x, uint32_t mv, uint32_t value)
+{
+	const struct wdx_mvalue *m = &x->m.values.data[mv];
+	const struct wdx_value *v = &x->v.values.data[value];
+	const struct wdx_minsn *i = &x->m.insns.data[m->insn];
+
+	if (x->assoc[mv] || m->kind != WDX_MV_INSN || i->based != mv)
+		return false;
+	return i->a.kind == WDX_DO_ADDR ? v->kind == WDX_VALUE_INSN && v->arg : same_op(x, v, i);
+}
+
+/* Whether the merge of the machine's at the block is that wasm value: every way in brings what the
+ * value is on that way.  Merges not looked at yet are given the benefit of the doubt when `hope`.
+ */
+static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_t value, bool hope)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[block];
+	uint32_t self = wdx_held_value(wdx_machine_in(&x->m, block)[place]);
+	bool phi = value != CONTEXT && x->v.values.data[value].kind == WDX_VALUE_PHI;
+
+	for (uint32_t k = 0; k < b->npreds; k++) {
+		uint32_t from = x->m.preds.data[b->first_pred + k], want = value, exit;
+		wdx_held h = wdx_machine_out(&x->m, from)[place];
+		uint32_t mv = wdx_held_value(h);
+
+		if (!x->m.blocks.data[from].reached)
+			continue;
+		if (!phi && (mv == self || wdx_flow_is_value(x, h, value)))
+			continue;
+		if (hope && mv != self && mv >= x->m.first_phi && !x->assoc[mv])
+			continue;
+		exit = phi ? x->edges.data[from].out : NONE;
+		want = exit == NONE ? 0 : wanted(x, value, exit);
+		if (hope && want && mv != self && may_become(x, mv, want))
+			continue;
+		if (!(want && (mv == self ? want == value : wdx_flow_is_value(x, h, want))) &&
+		    !(phi && begins_with(x, from, block, value, h)))
+			return false;
+	}
+	return true;
+}
+
+/* A merge of the local, or one of merges of it, that is in force at the position and that the value
+ * goes into; 0: none that agrees. */
+static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place, uint32_t value,
+			   uint32_t pos, unsigned depth)
+{
+	const uint32_t *start = x->inputs_of.start.data + value, *item = x->inputs_of.items.data;
+	uint32_t before = 0;
+
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		uint32_t phi = x->inputs.data[item[i]].to, found;
+
+		if (phi == value || phi == before || x->v.values.data[phi].kind != WDX_VALUE_PHI)
+			continue;
+		before = phi;
+		if (wdx_value_at(&x->v, x->v.values.data[phi].arg, pos) == phi &&
+		    agrees(x, block, place, phi, true))
+			return phi;
+		found = depth ? merge_with(x, block, place, phi, pos, depth - 1) : 0;
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+/* A first guess, made where one way in is known, or where a claim says what the merge is. */
+static uint32_t guess(const struct flow *x, uint32_t mv)
+{
+	uint32_t block = x->m.values.data[mv].at, place = x->m.values.data[mv].reg;
+	uint32_t pos = x->edges.data[block].in, value = x->hints[mv - x->m.first_phi], found;
+	const struct wdx_mblock *b = &x->m.blocks.data[block];
+
+	if (value && agrees(x, block, place, value, true))
+		return value;
+	value = 0;
+	for (uint32_t k = 0; k < b->npreds && !value; k++) {
+		uint32_t from = x->m.preds.data[b->first_pred + k];
+
+		if (x->m.blocks.data[from].reached)
+			value = x->assoc[wdx_held_value(wdx_machine_out(&x->m, from)[place])];
+	}
+	if (!value)
+		return 0;
+	if (value != CONTEXT && pos != NONE) {
+		found = merge_with(x, block, place, value, pos, 1);
+		if (found)
+			return found;
+	}
+	return agrees(x, block, place, value, true) ? value : 0;
+}
+
+static void find_edges(struct flow *x)
+{
+	x->edges.len = 0;
+	if (!wdx_vec_reserve(&x->edges, x->m.blocks.len)) {
+		x->nomem = true;
+		return;
+	}
+	for (uint32_t b = 0; b < x->m.blocks.len; b++)
+		x->edges.data[b] = (struct edge){find_entry(x, b), find_exit(x, b)};
+	x->edges.len = x->m.blocks.len;
+}
+
+static void give(struct flow *x, uint32_t mv, uint32_t value)
+{
+	uint32_t *slot = value ? wdx_vec_push(&x->given) : NULL;
+
+	if (slot)
+		*slot = mv;
+	x->nomem |= value && !slot;
+	x->assoc[mv] = value;
+}
+
+/* The function's entry is one more way into its first block, which is not looked at. */
+static void guess_merges(struct flow *x)
+{
+	for (uint32_t mv = (uint32_t)x->m.first_phi; mv < x->m.values.len && !x->nomem; mv++) {
+		const struct wdx_mvalue *v = &x->m.values.data[mv];
+
+		if (v->at && !x->assoc[mv] &&
+		    wdx_held_value(wdx_machine_in(&x->m, v->at)[v->reg]) == mv)
+			give(x, mv, guess(x, mv));
+	}
+}
+
+static void take_computed(struct flow *x)
+{
+	const uint32_t *mv;
+
+	wdx_vec_each (mv, &x->m.based)
+		if (!x->assoc[*mv] && !x->nomem)
+			give(x, *mv, is_binary(x, *mv) ? find_computed(x, *mv) : find_sum(x, *mv));
+}
+
+static bool still_given(const struct flow *x, uint32_t mv)
+{
+	const struct wdx_mvalue *v = &x->m.values.data[mv];
+
+	return v->kind == WDX_MV_PHI ? agrees(x, v->at, v->reg, x->assoc[mv], false)
+				     : still_computed(x, mv);
+}
+
+/* Takes back what does not hold, until all that is left bears each other out. */
+static void take_back(struct flow *x)
+{
+	size_t left;
+	unsigned rounds = 0;
+
+	do {
+		left = x->given.len;
+		x->given.len = 0;
+		for (size_t i = 0; i < left; i++) {
+			uint32_t mv = x->given.data[i];
+
+			if (rounds < MAX_ROUNDS && still_given(x, mv))
+				x->given.data[x->given.len++] = mv;
+			else
+				x->assoc[mv] = 0;
+		}
+		rounds++;
+	} while (x->given.len < left);
+}
+
+/* Guesses are hopeful where loops come back. */
+void wdx_flow_match_merges(struct flow *x)
+{
+	size_t before;
+
+	x->given.len = 0;
+	*x->steps = MAX_STEPS;
+	find_edges(x);
+	for (unsigned n = 0; n < MAX_GUESSES && !x->nomem; n++) {
+		before = x->given.len;
+		take_computed(x);
+		guess_merges(x);
+		if (x->given.len == before)
+			break;
+	}
+	take_back(x);
+}
+
+/* ---- for those who judge claims ----------------------------------------------------------------
+ */
+
+bool wdx_match_is(const struct flow *x, wdx_held h, uint32_t value)
+{
+	return wdx_flow_is_value(x, h, value);
+}
+
+uint32_t wdx_match_summand(const struct flow *x, uint32_t mv, uint64_t *off, unsigned *width)
+{
+	return summand(x, mv, off, width);
+}
+
+uint32_t wdx_match_result(const struct flow *x, uint8_t type)
+{
+	unsigned class, way;
+
+	if (!wdx_flow_class_of(type, &class))
+		return NONE;
+	way = x->convention->way[class][MAX_ARGS];
+	return way < x->m.nregs ? way : NONE;
+}

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/flow_work.h"
+
+/* ---- holdings ---------------------------------------------------------------------------------
+ */
+
+static void close_holding(struct flow *x, const struct open *o, uint32_t place, uint32_t at)
+{
+	struct holding *h;
+
+	if (!o->value || o->since == at)
+		return;
+	h = wdx_vec_push(&x->holdings);
+	if (h)
+		*h = (struct holding){o->value, place, o->width, o->since, at};
+	x->nomem |= !h;
+}
+
+static void update_place(struct flow *x, uint32_t p, uint32_t at)
+{
+	struct open *o = &x->open[p];
+	uint32_t value = x->assoc[wdx_held_value(x->state[p])], width = wdx_held_width(x->state[p]);
+
+	x->seen[p] = x->state[p];
+	if (value == o->value && (!value || width == o->width))
+		return;
+	close_holding(x, o, p, at);
+	*o = (struct open){value, width, at};
+}
+
+static void update_all(struct flow *x, uint32_t at)
+{
+	for (uint32_t c = 0; c < x->m.stride; c += WDX_CHUNK) {
+		if (wdx_same_chunk(x->state + c, x->seen + c))
+			continue;
+		for (uint32_t p = c; p < c + WDX_CHUNK; p++)
+			if (x->state[p] != x->seen[p])
+				update_place(x, p, at);
+	}
+}
+
+/* After the step over the instruction, of what it changed. */
+static void update(struct flow *x, const struct wdx_minsn *i)
+{
+	uint32_t at = i->at + i->a.size;
+
+	if (x->m.wide || i->a.call) {
+		update_all(x, at);
+		return;
+	}
+	for (uint32_t k = 0; k < 2; k++)
+		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1)
+			update_place(x, 64 * k + (uint32_t)__builtin_ctzll(bits), at);
+}
+
+/* From there on no place holds anything. */
+static void forget_all(struct flow *x, uint32_t at)
+{
+	memset(x->state, 0, x->m.stride * sizeof(*x->state));
+	update_all(x, at);
+}
+
+static uint32_t holding_key(const struct flow *x, size_t item)
+{
+	return wdx_flow_value_key(x, x->holdings.data[item].value);
+}
+
+void wdx_flow_find_holdings(struct flow *x)
+{
+	uint32_t at = 0;
+
+	x->holdings.len = 0;
+	memset(x->seen, 0, x->m.stride * sizeof(*x->seen));
+	memset(x->open, 0, x->m.stride * sizeof(*x->open));
+	for (uint32_t b = 0; b < x->m.blocks.len && !x->nomem; b++) {
+		const struct wdx_mblock *block = &x->m.blocks.data[b];
+		const struct wdx_minsn *i = &x->m.insns.data[block->first], *end = i + block->n;
+
+		if (i->at != at || !block->reached)
+			forget_all(x, at);
+		at = end[-1].at + end[-1].a.size;
+		if (!block->reached)
+			continue;
+		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
+		update_all(x, i->at);
+		for (; i < end; i++) {
+			wdx_machine_step(&x->m, i, x->state);
+			update(x, i);
+		}
+	}
+	forget_all(x, at);
+	if (!x->nomem)
+		wdx_flow_build_index(x, &x->holdings_of, x->v.values.len + 1, x->holdings.len,
+				     holding_key);
+}
+
+/* Local after local, by position. */
+void wdx_flow_find_users(struct flow *x)
+{
+	x->users.len = 0;
+	for (uint32_t i = 0; i < x->v.nlocals && !x->nomem; i++) {
+		uint32_t end = x->v.first[i + 1];
+
+		for (uint32_t k = x->v.first[i]; k < end; k++) {
+			const struct wdx_segment *s = &x->v.segments.data[k];
+			uint32_t hi = k + 1 < end ? s[1].pos : x->f->wasm->end.v;
+			struct user *u = s->value && s->pos < hi ? wdx_vec_push(&x->users) : NULL;
+
+			if (u)
+				*u = (struct user){s->value, i, s->pos, hi};
+			else
+				x->nomem |= s->value && s->pos < hi;
+		}
+	}
+}
+
+static uint32_t term_key(const struct flow *x, size_t item)
+{
+	return x->terms.data[item].root;
+}
+
+void wdx_flow_index_terms(struct flow *x)
+{
+	x->terms.len = 0;
+	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
+		const struct wdx_value *v = &x->v.values.data[i];
+		struct term *t;
+
+		if (v->kind != WDX_VALUE_INSN || !v->arg)
+			continue;
+		t = wdx_vec_push(&x->terms);
+		if (t)
+			*t = (struct term){v->arg, i, v->bits};
+		x->nomem |= !t;
+	}
+	if (!x->nomem)
+		wdx_flow_build_index(x, &x->terms_of, x->v.values.len, x->terms.len, term_key);
+}
+
+/* Whether there is code that does what the instruction does. */
+static bool happens(const struct flow *x, uint32_t pos)
+{
+	uint32_t end = wdx_flow_first_by_wasm(x, pos + 1);
+
+	for (uint32_t k = wdx_flow_first_by_wasm(x, pos); k < end; k++)
+		if (x->code->intervals.data[x->code->by_wasm[k]].flags & WDX_IV_EFFECT)
+			return true;
+	return false;
+}
+
+/* The cell of a global is what the global is only where no store to it has been dropped. */
+void wdx_flow_find_true_cells(struct flow *x)
+{
+	const struct wdx_wasm_func *f = x->f->wasm;
+	struct wdx_insn set;
+
+	x->true_cells = (1u << x->summary.nglobals) - 1;
+	for (uint32_t pos = f->code.v; pos < f->end.v && x->true_cells; pos++) {
+		if (!(x->wasm->kinds[pos] & WDX_INSN_EFFECT) ||
+		    !wdx_flow_is_opcode(x, pos, WDX_WASM_GLOBAL_SET) || happens(x, pos))
+			continue;
+		wdx_insn_at(x->wasm, (wdx_codepos){pos}, &set);
+		for (uint32_t k = 0; k < x->summary.nglobals; k++)
+			if (x->summary.globals[k].index == set.imm[0])
+				x->true_cells &= ~(1u << k);
+	}
+}
+
+/* ---- the outcome ------------------------------------------------------------------------------
+ */
+
+/* The place of the machine, in the map. */
+static uint32_t map_machine_place(struct flow *x, uint32_t place)
+{
+	uint32_t *placed = &x->placed[place];
+
+	if (*placed == NONE && place < x->m.nregs)
+		*placed = wdx_map_place_reg(x->map, place);
+	else if (*placed == NONE)
+		*placed = wdx_map_place_mem(x->map, WDX_BASE_CFA, 0,
+					    &x->m.slots[place - x->m.nregs].off, 1);
+	return *placed;
+}
+
+static uint32_t map_place(struct flow *x, const struct found *f)
+{
+	uint32_t of;
+
+	if (f->place == NONE)
+		return wdx_map_place_const(x->map, x->v.values.data[f->value].bits);
+	of = f->place < FIRST_CELL ? map_machine_place(x, f->place)
+				   : x->summary.globals[f->place - FIRST_CELL].place;
+	return f->rank < RANK_SUM || of == NONE
+		       ? of
+		       : wdx_map_place_sum(x->map, of, f->addend, f->rank == RANK_CELL);
+}
+
+static uint32_t rank_of(const struct flow *x, uint32_t place)
+{
+	return place < x->m.nregs && !x->preserved[place] ? RANK_PASSING : RANK_LASTING;
+}
+
+static bool same_found(const struct found *a, const struct found *b)
+{
+	return a->place == b->place && a->rank == b->rank && a->addend == b->addend &&
+	       (a->place != NONE || a->value == b->value);
+}
+
+/* As `how` says, in [lo, hi). */
+static void add_found(struct flow *x, uint32_t lo, uint32_t hi, const struct found *how)
+{
+	struct found *f = x->found.len ? &x->found.data[x->found.len - 1] : NULL;
+
+	if (f && f->hi == lo && same_found(f, how)) {
+		f->hi = hi;
+		return;
+	}
+	f = wdx_vec_push(&x->found);
+	if (f) {
+		*f = *how;
+		f->lo = lo;
+		f->hi = hi;
+	}
+	x->nomem |= !f;
+}
+
+/* The first interval behind i in its part that shows a state; UINT32_MAX: there is none. */
+static uint32_t next_shown(const struct flow *x, uint32_t i)
+{
+	const struct wdx_interval *iv = x->code->intervals.data;
+	uint32_t end = x->f->first + x->f->n;
+
+	for (i++; i < end && !(iv[i].flags & WDX_IV_PART); i++)
+		if (wdx_flow_shows(&iv[i]))
+			return i;
+	return NONE;
+}
+
+/* In the order of positions, and of addresses where these are the same. */
+void wdx_flow_find_pieces(struct flow *x)
+{
+	const struct wdx_interval *iv = x->code->intervals.data;
+	uint32_t end = x->f->first + x->f->n;
+
+	x->pieces.len = 0;
+	if (!wdx_vec_reserve(&x->pieces, x->f->n)) {
+		x->nomem = true;
+		return;
+	}
+	for (uint32_t k = x->f->first; k < end; k++) {
+		uint32_t i = x->code->by_wasm[k], next;
+
+		if (!wdx_flow_shows(&iv[i]))
+			continue;
+		next = next_shown(x, i);
+		x->pieces.data[x->pieces.len++] = (struct piece){
+			iv[i].wasm, iv[i].lo, iv[i].hi, next == NONE ? NONE : iv[next].wasm,
+			next == NONE ? 0 : iv[next - 1].hi};
+	}
+}
+
+/* The first at or behind the position. */
+static const struct piece *first_piece(const struct flow *x, uint32_t pos)
+{
+	const struct piece *lo = x->pieces.data, *hi = lo + x->pieces.len;
+
+	while (lo < hi) {
+		const struct piece *mid = lo + (hi - lo) / 2;
+
+		if (mid->wasm < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* False: not behind the last one. */
+static bool add_run(struct flow *x, uint32_t lo, uint32_t hi)
+{
+	struct wdx_range *last = x->runs.len ? &x->runs.data[x->runs.len - 1] : NULL;
+	bool behind = !last || lo >= last->hi;
+
+	if (last && last->hi == lo) {
+		last->hi = hi;
+		return true;
+	}
+	last = wdx_vec_push(&x->runs);
+	if (last)
+		*last = (struct wdx_range){lo, hi};
+	x->nomem |= !last;
+	return behind;
+}
+
+/* The native code of a range of positions, to x->runs: intervals that show a state, each with what
+ * shows nothing behind it, up to the next that is in the range too.  Not those where the cell of a
+ * global changes, for `cell`. */
+static void find_runs(struct flow *x, uint32_t lo, uint32_t hi, bool cell)
+{
+	const struct piece *p = first_piece(x, lo), *end = x->pieces.data + x->pieces.len;
+	bool sorted = true;
+
+	x->runs.len = 0;
+	for (; p < end && p->wasm < hi && !x->nomem; p++) {
+		bool on = p->next_wasm >= lo && p->next_wasm < hi;
+
+		if (!cell || !wdx_flow_is_opcode(x, p->wasm, WDX_WASM_GLOBAL_SET))
+			sorted &= add_run(x, p->lo, on ? p->next_lo : p->hi);
+	}
+	if (!sorted && !x->nomem)
+		wdx_ranges_merge(&x->runs, 0);
+}
+
+/* The parts of [lo, hi) in x->runs. */
+static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct found *how)
+{
+	const struct wdx_range *r = x->runs.data, *end = r + x->runs.len, *above = end;
+
+	while (r < above) { /* the first that ends behind lo */
+		const struct wdx_range *mid = r + (above - r) / 2;
+
+		if (mid->hi <= lo)
+			r = mid + 1;
+		else
+			above = mid;
+	}
+	for (; r < end && r->lo < hi; r++)
+		add_found(x, r->lo > lo ? (uint32_t)r->lo : lo, r->hi < hi ? (uint32_t)r->hi : hi,
+			  how);
+}
+
+/* Where a place holds the value, to which the addend is added. */
+static void use_holdings(struct flow *x, const struct user *u, uint32_t value, uint64_t addend)
+{
+	const uint32_t *start = x->holdings_of.start.data + value;
+	uint32_t width = wdx_flow_width_of(wdx_flow_type_of(x, u->local));
+	bool sum = value != u->value;
+
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+		struct found how = {.place = h->place,
+				    .rank = sum ? (uint32_t)RANK_SUM : rank_of(x, h->place),
+				    .addend = addend};
+
+		if (h->width >= width)
+			add_where(x, h->lo, h->hi, &how);
+	}
+}
+
+/* The value as a sum: what it is based on, and what has been added to that. */
+static struct term term_of(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	return v->kind == WDX_VALUE_INSN && v->arg ? (struct term){v->arg, value, v->bits}
+						   : (struct term){value, value, 0};
+}
+
+/* By way of others that differ from it by a constant. */
+static void use_sums(struct flow *x, const struct user *u)
+{
+	struct term t = term_of(x, u->value);
+	const uint32_t *start = x->terms_of.start.data + t.root;
+
+	if (start[0] == start[1])
+		return;
+	if (t.root != u->value)
+		use_holdings(x, u, t.root, t.off);
+	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
+		const struct term *other = &x->terms.data[x->terms_of.items.data[i]];
+
+		if (other->value != u->value)
+			use_holdings(x, u, other->value, t.off - other->off);
+	}
+}
+
+/* Where the cell of a global holds it, or what differs from it by a constant. */
+static void use_cell(struct flow *x, const struct user *u, uint32_t global)
+{
+	const uint32_t *first = &x->v.first[x->v.nlocals + global];
+	struct term t = term_of(x, u->value);
+
+	for (uint32_t k = first[0]; k < first[1]; k++) {
+		const struct wdx_segment *g = &x->v.segments.data[k];
+		struct term cell = term_of(x, g->value);
+		struct found how = {.place = FIRST_CELL + global,
+				    .rank = RANK_CELL,
+				    .addend = t.off - cell.off};
+		uint32_t lo = g->pos > u->lo ? g->pos : u->lo;
+		uint32_t hi = k + 1 < first[1] && g[1].pos < u->hi ? g[1].pos : u->hi;
+
+		if (cell.root != t.root || lo >= hi)
+			continue;
+		find_runs(x, lo, hi, true);
+		add_where(x, 0, UINT32_MAX, &how);
+	}
+}
+
+/* Whether one place holds the user's value in all of its code. */
+static bool is_held_throughout(const struct flow *x, const struct user *u)
+{
+	const uint32_t *start = x->holdings_of.start.data + u->value;
+	const struct wdx_range *r = x->runs.data;
+
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+
+		if (h->lo <= r[0].lo && h->hi >= r[x->runs.len - 1].hi)
+			return true;
+	}
+	return false;
+}
+
+static void use(struct flow *x, const struct user *u)
+{
+	static const struct found constant = {.place = NONE};
+	struct found how = constant;
+
+	find_runs(x, u->lo, u->hi, false);
+	if (!x->runs.len || x->nomem)
+		return;
+	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
+		how.value = u->value;
+		add_where(x, 0, UINT32_MAX, &how);
+		return;
+	}
+	use_holdings(x, u, u->value, 0);
+	if (is_held_throughout(x, u))
+		return;
+	use_sums(x, u);
+	for (uint32_t k = 0; k < x->summary.nglobals; k++)
+		if (x->true_cells >> k & 1)
+			use_cell(x, u, k);
+}
+
+static int by_lo(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->lo != y->lo)
+		return x->lo < y->lo ? -1 : 1;
+	if (x->hi != y->hi)
+		return x->hi > y->hi ? -1 : 1;
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
+	return x->addend < y->addend ? -1 : x->addend > y->addend;
+}
+
+static void put_range(struct flow *x, struct wdx_map_entity *e, uint32_t lo, uint32_t hi,
+		      uint32_t place)
+{
+	struct wdx_map_range *last = e->n ? &x->ranges.data[x->ranges.len - 1] : NULL;
+
+	x->nomem |= place == NONE;
+	if (lo >= hi || x->nomem)
+		return;
+	if (last && last->place == place && last->hi == lo) {
+		last->hi = hi;
+		return;
+	}
+	last = wdx_vec_push(&x->ranges);
+	if (!last) {
+		x->nomem = true;
+		return;
+	}
+	*last = (struct wdx_map_range){lo, hi, place};
+	e->n++;
+}
+
+static void sort_found(struct flow *x)
+{
+	for (size_t i = 1; i < x->found.len; i++) {
+		if (by_lo(&x->found.data[i - 1], &x->found.data[i]) <= 0)
+			continue;
+		qsort(x->found.data, x->found.len, sizeof(*x->found.data), by_lo);
+		break;
+	}
+}
+
+/* Where several ways are known at once, the best, and of these the one that lasts longest. */
+static void put_found(struct flow *x, struct wdx_map_entity *e)
+{
+	static const struct found none;
+	const struct found *best[RANKS] = {&none, &none, &none, &none}; /* seen so far */
+	const struct found *next = x->found.data, *end = next + x->found.len;
+	uint32_t at = 0;
+
+	sort_found(x);
+	for (;;) {
+		for (; next < end && next->lo <= at; next++)
+			if (next->hi > best[next->rank]->hi)
+				best[next->rank] = next;
+		const struct found *f = best[0];
+		uint32_t hi;
+
+		for (unsigned rank = 1; rank < RANKS && f->hi <= at; rank++)
+			f = best[rank];
+		hi = f->hi;
+
+		if (hi <= at && next == end)
+			return;
+		if (next < end && next->lo < hi && f->rank != RANK_LASTING)
+			hi = next->lo;
+		if (f->hi > at)
+			put_range(x, e, at, hi, map_place(x, f));
+		at = f->hi > at ? hi : next->lo;
+	}
+}
+
+static void put_entity(struct flow *x, uint32_t kind, uint32_t index)
+{
+	struct wdx_map_entity e = {.kind = kind, .index = index, .first = (uint32_t)x->ranges.len};
+	struct wdx_map_entity *slot;
+
+	put_found(x, &e);
+	if (!e.n)
+		return;
+	slot = wdx_vec_push(&x->entities);
+	if (slot)
+		*slot = e;
+	x->nomem |= !slot;
+}
+
+void wdx_flow_put_locals(struct flow *x)
+{
+	for (size_t i = 0; i < x->users.len;) {
+		uint32_t local = x->users.data[i].local;
+
+		x->found.len = 0;
+		for (; i < x->users.len && x->users.data[i].local == local; i++)
+			use(x, &x->users.data[i]);
+		put_entity(x, WDX_ENT_LOCAL, local);
+	}
+}
+
+void wdx_flow_put_context(struct flow *x)
+{
+	const uint32_t *start = x->holdings_of.start.data + wdx_flow_value_key(x, CONTEXT);
+
+	x->found.len = 0;
+	for (uint32_t i = start[0]; i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+
+		struct found how = {.place = h->place, .rank = rank_of(x, h->place)};
+
+		if (h->width >= 8)
+			add_found(x, h->lo, h->hi, &how);
+	}
+	put_entity(x, WDX_ENT_CONTEXT, 0);
+}
+
+static void keep_entity(struct flow *x, const struct wdx_map_entity *e)
+{
+	struct wdx_map_entity *slot = wdx_vec_push(&x->entities);
+
+	if (!slot || !wdx_vec_reserve(&x->ranges, e->n)) {
+		x->nomem = true;
+		return;
+	}
+	*slot = *e;
+	slot->first = (uint32_t)x->ranges.len;
+	if (e->n)
+		memcpy(x->ranges.data + x->ranges.len, x->map->ranges.data + e->first,
+		       e->n * sizeof(*x->ranges.data));
+	x->ranges.len += e->n;
+}
+
+/* Those of other kinds stay; all in the order of kinds. */
+void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all, uint32_t from,
+			  uint32_t to)
+{
+	for (uint32_t i = 0; i < f->nentities && !x->nomem; i++) {
+		const struct wdx_map_entity *e = &x->map->entities.data[f->first_entity + i];
+
+		if (all || (e->kind >= from && e->kind < to))
+			keep_entity(x, e);
+	}
+}
