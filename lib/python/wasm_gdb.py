@@ -141,6 +141,8 @@ def wasm_native(value):
     if pointee.strip_typedefs().code == gdb.TYPE_CODE_FUNC:
         return address.cast(wasm_code_pointer())
     pointer = pointee.unqualified().pointer()
+    if pointer.sizeof != 8:  # but what a typedef stands for may have others
+        pointer = pointee.strip_typedefs().unqualified().pointer()
     return address.cast(pointer if pointer.sizeof == 8 and
                         pointee.strip_typedefs().code not in WASM_RECORDS else wasm_void())
 

@@ -43,9 +43,10 @@ class Text:
         short, long_one = member(self.value, "__s"), member(self.value, "__l")
         if int(member(short, "__is_long_")):
             data, size = self.native(member(long_one, "__data_")), member(long_one, "__size_")
-        else:
-            data, size = member(short, "__data_")[0].address, member(short, "__size_")
-        return data.lazy_string(length=int(size)) if int(size) else ""
+            return data.lazy_string(length=int(size)) if int(size) else ""
+        # Not by its address: gdb may cut pointers to characters to the width of the module's.
+        return member(short, "__data_").string("utf-8", "backslashreplace",
+                                               int(member(short, "__size_")))
 
     def display_hint(self):
         return "string"
