@@ -282,6 +282,9 @@ void wdx_flow_elect(struct flow *x)
 	for (unsigned c = 0; c < NCLASSES; c++)
 		for (unsigned n = 0; n <= MAX_ARGS; n++)
 			x->convention->way[c][n] = elected(x->convention->votes[c][n]);
+	for (unsigned c = 0; c < NCLASSES; c++)
+		if (x->convention->way[c][MAX_ARGS] < x->m.nregs)
+			x->map->results[c] = 1u + x->convention->way[c][MAX_ARGS];
 }
 
 /* What the arguments' places held on entry are the parameters. */

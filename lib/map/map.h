@@ -148,6 +148,8 @@ struct wdx_map {
 	WDX_VEC(struct wdx_map_memory) memories;
 	WDX_VEC(struct wdx_map_global) globals;
 	WDX_VEC(uint16_t) preserved; /* DWARF numbers of call-preserved registers, sorted */
+	uint32_t results[2];   /* where functions return integers, and floats, as the code shows
+				  (lib/flow): 1 + DWARF number of the register; 0: not known */
 	uint64_t faults;       /* claims of the producer dropped by an importer as malformed */
 	uint32_t *place_slots; /* map.c: hash of places, by content; place + 1, 0 is free */
 	size_t nplace_slots;   /* a power of two, or 0 */

@@ -6,9 +6,13 @@
  * debugger knows to pass.
  */
 #include <dwarf.h>
+#include <elf.h>
 #include <stdlib.h>
 
 #include "xlat/translate.h"
+
+/* DWARF numbers of the registers in which C returns (psABI of x86-64, figure 3.36; AADWARF64). */
+enum { X86_64_RAX = 0, X86_64_XMM0 = 17, AARCH64_X0 = 0, AARCH64_V0 = 64 };
 
 static bool is_number(const struct wdx_type_kind *k)
 {
@@ -53,13 +57,31 @@ static const struct wdx_code_func *function_at(const struct wdx_xlat *x, const s
 	return n ? wdx_code_func_at(&x->code, r->lo) : NULL;
 }
 
+/* Whether what is returned is in C's register.  Where the code does not show it, x86-64 is taken to
+ * be like that: there all conventions of Wasmtime's are, on aarch64 they are not. */
+static bool is_in_register(const struct wdx_xlat *x, unsigned valtype)
+{
+	bool real = valtype == WDX_F32 || valtype == WDX_F64;
+	uint32_t known = x->map->results[real];
+
+	switch (wdx_target_elf_machine(x->env.target)) {
+	case EM_X86_64:
+		return !known || known == 1 + (real ? X86_64_XMM0 : X86_64_RAX);
+	case EM_AARCH64:
+		return known == 1 + (real ? AARCH64_V0 : AARCH64_X0);
+	default:
+		return false;
+	}
+}
+
 static bool returns_as_c(const struct wdx_xlat *x, const struct wdx_cursor *c,
 			 const struct wdx_code_func *f)
 {
 	const struct wdx_wasm_type *t = signature(x, f);
 	struct wdx_type_kind kind = wdx_type_kind(c);
 
-	return !kind.tag || (t->nresults == 1 && agrees(&kind, t->results[0]));
+	return !kind.tag || (t->nresults == 1 && agrees(&kind, t->results[0]) &&
+			     is_in_register(x, t->results[0]));
 }
 
 void wdx_xlat_convention(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
@@ -175,9 +197,10 @@ static bool is_method(const struct wdx_xlat *x, const struct wdx_cursor *c)
 	       wdx_types_defined(&x->pointers, c->die->offset);
 }
 
+/* Behind the entry's children, when its attributes are gone. */
 void wdx_xlat_context(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
-	bool code = function_at(x, c);
+	bool code = c->die->tag == DW_TAG_subprogram && x->func && x->func_depth == c->depth;
 
 	if (x->context_type == WDX_NO_IDENT || !(code || is_method(x, c)))
 		return;

@@ -91,7 +91,7 @@ done
 [ -f "$TMP/x.json" ] || { done_testing; }
 
 # With a side-car, and beside other options.
-check --check-map "$wasm" "$TMP/x.cwasm" -o "$TMP/y.debug"
+check --check-map --python=none "$wasm" "$TMP/x.cwasm" -o "$TMP/y.debug"
 is 'with -o: status' "$status" 4
 ok 'with -o: the side-car is there, and the same' cmp "$TMP/x.debug" "$TMP/y.debug"
 check --check-map "$wasm" "$TMP/x.cwasm" --stats
