@@ -623,7 +623,7 @@ static void join_control(struct joins *j, uint32_t pos)
  * compiler's. */
 static void find_joins(struct joins *j, const struct wdx_wasm_func *f)
 {
-	struct wdx_error *err = wdx_values_of(&j->values, j->c->module, f, NULL, &j->known);
+	struct wdx_error *err = wdx_values_of(&j->values, j->c->module, f, &j->known);
 
 	wdx_error_destroy(err);
 	j->known &= !err;

@@ -115,7 +115,7 @@ static bool prepare(struct flow *x)
 
 static struct wdx_error *analyse(struct flow *x, bool *known)
 {
-	struct wdx_error *err = wdx_values_of(&x->v, x->wasm, x->f->wasm, &x->summary, known);
+	struct wdx_error *err = wdx_values_of(&x->v, x->wasm, x->f->wasm, known);
 
 	if (!err && *known)
 		err = wdx_machine_of(&x->m, x->wasm, x->f, known);
@@ -142,10 +142,9 @@ static void match(struct flow *x)
 {
 	static void (*const steps[])(struct flow *) = {
 		wdx_flow_find_probes,  wdx_flow_take_arguments, wdx_flow_check_claims,
-		wdx_flow_take_globals, wdx_flow_take_results,	wdx_flow_index_inputs,
-		wdx_flow_match_merges, wdx_flow_count_proved,	wdx_flow_find_holdings,
-		wdx_flow_index_terms,  wdx_flow_find_users,	wdx_flow_find_true_cells,
-		wdx_flow_find_pieces,
+		wdx_flow_take_results, wdx_flow_index_inputs,	wdx_flow_match_merges,
+		wdx_flow_count_proved, wdx_flow_find_holdings,	wdx_flow_index_terms,
+		wdx_flow_find_users,   wdx_flow_find_pieces,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && !x->nomem; i++)
@@ -258,8 +257,6 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	if (!err && wdx_machine_able(&x.m)) {
 		err = find_preserved(&x);
 		if (!err)
-			err = wdx_summary_init(&x.summary, wasm, map);
-		if (!err)
 			err = learn_convention(&x);
 		for (size_t i = 0; !err && i < map->funcs.len; i++)
 			err = refine_function(&x, &map->funcs.data[i], i);
@@ -269,7 +266,6 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 		for (size_t i = 0; i < map->funcs.len; i++)
 			wdx_check_skip(check, map, &map->funcs.data[i]);
 	}
-	wdx_summary_deinit(&x.summary);
 	wdx_values_deinit(&x.v);
 	wdx_machine_deinit(&x.m);
 	wdx_vec_free(&x.probes);

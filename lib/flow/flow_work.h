@@ -79,17 +79,14 @@ struct edge { /* wasm positions where a block of machine code is entered and lef
 };
 
 /* How good it is to know a value in one way rather than another. */
-enum { RANK_LASTING, RANK_PASSING /* in a register that calls take */, RANK_SUM, RANK_CELL, RANKS };
-
-/* Cells of globals count from here on among the places. */
-#define FIRST_CELL (UINT32_MAX - 16)
+enum { RANK_LASTING, RANK_PASSING /* in a register that calls take */, RANK_SUM, RANKS };
 
 struct found { /* the outcome: where an entity is */
 	uint32_t lo, hi;
-	uint32_t place; /* of the machine, or a cell; NONE: a constant */
+	uint32_t place; /* of the machine; NONE: a constant */
 	uint32_t value; /* of the constant, in wasm values */
 	uint32_t rank;
-	uint64_t addend; /* of a sum or cell */
+	uint64_t addend; /* of a sum */
 };
 
 struct flow {
@@ -98,7 +95,6 @@ struct flow {
 	const struct wdx_codeindex *code;
 	const struct wdx_code_func *f;
 	struct wdx_flow_stats *stats;
-	struct wdx_summary summary;
 	struct wdx_values v;
 	struct wdx_machine m;
 	uint32_t *assoc; /* of each machine value: the wasm value, 0 is none */
@@ -125,8 +121,7 @@ struct flow {
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
 	struct convention *convention;
-	uint32_t *steps;     /* left; MAX_STEPS for each function */
-	uint32_t true_cells; /* a bit for each global: its cell holds it wherever the code shows */
+	uint32_t *steps;	 /* left; MAX_STEPS for each function */
 	struct wdx_check *check; /* NULL: the claims are not judged */
 	bool nomem;
 };
@@ -162,11 +157,9 @@ static inline uint32_t wdx_flow_width_of(uint8_t type)
 	return 8;
 }
 
-/* Of a local, or of a global that is followed like one. */
 static inline uint8_t wdx_flow_type_of(const struct flow *x, uint32_t local)
 {
-	return local < x->v.nlocals ? wdx_wasm_local_type(x->wasm, x->f->wasm, local)
-				    : x->summary.globals[local - x->v.nlocals].type;
+	return wdx_wasm_local_type(x->wasm, x->f->wasm, local);
 }
 
 static inline bool wdx_flow_same_low(uint64_t a, uint64_t b, unsigned width)
@@ -213,7 +206,6 @@ uint32_t wdx_flow_stack_arguments(const struct flow *x);
 /* ---- match.c: machine values are wasm values by what computes them ------------------------------
  */
 
-void wdx_flow_take_globals(struct flow *x);
 void wdx_flow_take_results(struct flow *x);
 void wdx_flow_index_inputs(struct flow *x);
 void wdx_flow_match_merges(struct flow *x);
@@ -224,7 +216,6 @@ void wdx_flow_match_merges(struct flow *x);
 void wdx_flow_find_holdings(struct flow *x);
 void wdx_flow_index_terms(struct flow *x);
 void wdx_flow_find_users(struct flow *x);
-void wdx_flow_find_true_cells(struct flow *x);
 void wdx_flow_find_pieces(struct flow *x);
 /* The new map: locals, the context pointer, and what else the old one says, of kinds in [from, to)
  * or all. */

@@ -28,6 +28,11 @@ static bool is_call(const struct wdx_value *v)
 	return v->kind == WDX_VALUE_INSN && v->type == WDX_VALUE_CALL && v->bits;
 }
 
+static bool is_global_get(const struct wdx_value *v)
+{
+	return v->kind == WDX_VALUE_INSN && v->type == WDX_WASM_GLOBAL_GET;
+}
+
 static void find_makers(struct flow *x)
 {
 	x->makers.len = 0;
@@ -35,7 +40,7 @@ static void find_makers(struct flow *x)
 		const struct wdx_value *v = &x->v.values.data[i];
 		struct maker *k;
 
-		if (!load_width(v) && !is_call(v))
+		if (!load_width(v) && !is_call(v) && !is_global_get(v))
 			continue;
 		k = wdx_vec_push(&x->makers);
 		if (k)
@@ -71,12 +76,37 @@ static bool is_access(const struct flow *x, const struct wdx_minsn *i, unsigned 
 	return base > x->m.nentries && x->assoc[base] != CONTEXT && (width < 8 || i->a.indexed);
 }
 
+/* Whether a load is one of the cell of the global that global.get names. */
+static bool is_cell_access(const struct flow *x, const struct wdx_minsn *i, uint32_t get)
+{
+	wdx_held base = x->m.values.data[i->based].base;
+	const struct wdx_map_global *g;
+	struct wdx_insn insn;
+
+	if (!i->a.load || !i->based || i->a.indexed || i->slot != NONE ||
+	    x->assoc[wdx_held_value(base)] != CONTEXT || wdx_held_width(base) < 8)
+		return false;
+	wdx_insn_at(x->wasm, (wdx_codepos){get}, &insn);
+	wdx_vec_each (g, &x->map->globals) {
+		const struct wdx_place *p = &x->map->places.data[g->place];
+
+		if (g->index == insn.imm[0] && g->index < x->wasm->globals.len)
+			return p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CONTEXT &&
+			       p->n == 1 && x->map->offsets.data[p->first] == i->a.disp &&
+			       wdx_flow_width_of(x->wasm->globals.data[g->index].type) ==
+				       i->a.width;
+	}
+	return false;
+}
+
 /* The value that the instruction makes if it is what that of wasm became; 0: none, NONE: not known.
  */
 static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const struct wdx_value *v)
 {
 	unsigned class, reg, value = i->values;
 
+	if (v->type == WDX_WASM_GLOBAL_GET)
+		return is_cell_access(x, i, v->pos) ? i->based : 0;
 	if (v->type != WDX_VALUE_CALL)
 		return is_access(x, i, load_width(v)) ? i->based : 0;
 	if (!i->a.call)
@@ -150,15 +180,14 @@ static bool leads_to(const struct flow *x, uint32_t from, uint32_t to, uint32_t 
 	return false;
 }
 
-/* Another candidate, which the instruction gives.  Of several calls the one that the others lead to
- * makes the result: they fetch what is called. */
+/* Another candidate, which the instruction gives.  Of several calls for a call_indirect the one
+ * that the others lead to makes the result: they fetch what is called. */
 static void add_candidate(const struct flow *x, struct maker *k, uint32_t mv, uint32_t insn)
 {
-	bool call = x->v.values.data[k->value].type == WDX_VALUE_CALL;
-	bool before =
-		k->mv && k->mv != NONE && mv != NONE && call && leads_to(x, insn, k->first, k->pos);
-	bool behind =
-		k->mv && k->mv != NONE && mv != NONE && call && leads_to(x, k->first, insn, k->pos);
+	bool two = k->mv && k->mv != NONE && mv != NONE;
+	bool fetch = two && wdx_flow_is_opcode(x, k->pos, WDX_WASM_CALL_INDIRECT);
+	bool before = fetch && leads_to(x, insn, k->first, k->pos);
+	bool behind = fetch && leads_to(x, k->first, insn, k->pos);
 
 	if (k->mv && before == behind) {
 		k->mv = NONE;
@@ -192,43 +221,6 @@ void wdx_flow_take_results(struct flow *x)
 	wdx_vec_each (k, &x->makers)
 		if (k->mv && k->mv != NONE && !x->assoc[k->mv])
 			x->assoc[k->mv] = k->value;
-}
-
-/* The number of the followed global whose cell the instruction loads; NONE: it does not. */
-static uint32_t loaded_global(const struct flow *x, const struct wdx_minsn *i)
-{
-	wdx_held base = x->m.values.data[i->based].base;
-
-	if (!i->a.load || !i->based || i->a.indexed || i->slot != NONE ||
-	    x->assoc[wdx_held_value(base)] != CONTEXT || wdx_held_width(base) < 8)
-		return NONE;
-	for (uint32_t k = 0; k < x->summary.nglobals; k++)
-		if (x->summary.globals[k].off == i->a.disp &&
-		    wdx_flow_width_of(x->summary.globals[k].type) == i->a.width)
-			return k;
-	return NONE;
-}
-
-/* What the code of a global.get loads from the global's cell. */
-void wdx_flow_take_globals(struct flow *x)
-{
-	const struct wdx_minsn *i;
-	struct wdx_insn get;
-
-	if (!x->summary.nglobals)
-		return;
-	wdx_vec_each (i, &x->m.insns) {
-		uint32_t k = loaded_global(x, i), pos;
-
-		if (k == NONE || x->assoc[i->based])
-			continue;
-		pos = wdx_code_position(x->code, x->f, i->at);
-		if (pos == NONE || !wdx_flow_is_opcode(x, pos, WDX_WASM_GLOBAL_GET))
-			continue;
-		wdx_insn_at(x->wasm, (wdx_codepos){pos}, &get);
-		if (get.imm[0] == x->summary.globals[k].index)
-			x->assoc[i->based] = wdx_value_at(&x->v, x->v.nlocals + k, pos);
-	}
 }
 
 /* ---- sums -------------------------------------------------------------------------------------
@@ -283,7 +275,6 @@ static bool is_narrow(const struct flow *x, uint32_t value)
 		break;
 	case WDX_VALUE_PARAM:
 	case WDX_VALUE_PHI:
-	case WDX_VALUE_GLOBAL:
 		type = wdx_flow_type_of(x, v->arg);
 		break;
 	case WDX_VALUE_INSN: /* comparisons, and what begins with "i32." */
@@ -578,7 +569,7 @@ static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 		if (next >= end || has_code(x, exit + 1, next + 1))
 			return value;
 		other = input_from(x, phi, next, MAX_DEPTH);
-		if (step == MAX_EMPTY || (other && other != value))
+		if (step == MAX_EMPTY || !*x->steps || (other && other != value))
 			return 0;
 	}
 	return value;
@@ -591,8 +582,11 @@ static bool enters_loop(const struct flow *x, uint32_t from, uint32_t head)
 	const uint32_t *rank = x->m.rank;
 	bool loop = false;
 
-	for (uint32_t k = 0; k < b->npreds; k++)
-		loop |= rank[x->m.preds.data[b->first_pred + k]] >= rank[head];
+	for (uint32_t k = 0; k < b->npreds; k++) {
+		uint32_t pred = x->m.preds.data[b->first_pred + k];
+
+		loop |= x->m.blocks.data[pred].reached && rank[pred] >= rank[head];
+	}
 	return loop && rank[from] < rank[head];
 }
 
@@ -602,8 +596,10 @@ static bool enters_loop(const struct flow *x, uint32_t from, uint32_t head)
 static bool begins_with(const struct flow *x, uint32_t from, uint32_t head, uint32_t phi,
 			wdx_held held)
 {
-	uint32_t pos = x->v.values.data[phi].pos, value;
+	uint32_t pos = x->v.values.data[phi].pos, at = x->edges.data[head].in, value;
 
+	if (at == NONE || wdx_value_at(&x->v, x->v.values.data[phi].arg, at) != phi)
+		return false;
 	if (!wdx_flow_is_opcode(x, pos, WDX_WASM_LOOP) || !enters_loop(x, from, head))
 		return false;
 	value = input_from(x, phi, pos, 0);

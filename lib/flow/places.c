@@ -140,35 +140,6 @@ void wdx_flow_index_terms(struct flow *x)
 		wdx_flow_build_index(x, &x->terms_of, x->v.values.len, x->terms.len, term_key);
 }
 
-/* Whether there is code that does what the instruction does. */
-static bool happens(const struct flow *x, uint32_t pos)
-{
-	uint32_t end = wdx_flow_first_by_wasm(x, pos + 1);
-
-	for (uint32_t k = wdx_flow_first_by_wasm(x, pos); k < end; k++)
-		if (x->code->intervals.data[x->code->by_wasm[k]].flags & WDX_IV_EFFECT)
-			return true;
-	return false;
-}
-
-/* The cell of a global is what the global is only where no store to it has been dropped. */
-void wdx_flow_find_true_cells(struct flow *x)
-{
-	const struct wdx_wasm_func *f = x->f->wasm;
-	struct wdx_insn set;
-
-	x->true_cells = (1u << x->summary.nglobals) - 1;
-	for (uint32_t pos = f->code.v; pos < f->end.v && x->true_cells; pos++) {
-		if (!(x->wasm->kinds[pos] & WDX_INSN_EFFECT) ||
-		    !wdx_flow_is_opcode(x, pos, WDX_WASM_GLOBAL_SET) || happens(x, pos))
-			continue;
-		wdx_insn_at(x->wasm, (wdx_codepos){pos}, &set);
-		for (uint32_t k = 0; k < x->summary.nglobals; k++)
-			if (x->summary.globals[k].index == set.imm[0])
-				x->true_cells &= ~(1u << k);
-	}
-}
-
 /* ---- the outcome ------------------------------------------------------------------------------
  */
 
@@ -191,11 +162,8 @@ static uint32_t map_place(struct flow *x, const struct found *f)
 
 	if (f->place == NONE)
 		return wdx_map_place_const(x->map, x->v.values.data[f->value].bits);
-	of = f->place < FIRST_CELL ? map_machine_place(x, f->place)
-				   : x->summary.globals[f->place - FIRST_CELL].place;
-	return f->rank < RANK_SUM || of == NONE
-		       ? of
-		       : wdx_map_place_sum(x->map, of, f->addend, f->rank == RANK_CELL);
+	of = map_machine_place(x, f->place);
+	return f->rank < RANK_SUM || of == NONE ? of : wdx_map_place_sum(x->map, of, f->addend);
 }
 
 static uint32_t rank_of(const struct flow *x, uint32_t place)
@@ -296,9 +264,8 @@ static bool add_run(struct flow *x, uint32_t lo, uint32_t hi)
 }
 
 /* The native code of a range of positions, to x->runs: intervals that show a state, each with what
- * shows nothing behind it, up to the next that is in the range too.  Not those where the cell of a
- * global changes, for `cell`. */
-static void find_runs(struct flow *x, uint32_t lo, uint32_t hi, bool cell)
+ * shows nothing behind it, up to the next that is in the range too. */
+static void find_runs(struct flow *x, uint32_t lo, uint32_t hi)
 {
 	const struct piece *p = first_piece(x, lo), *end = x->pieces.data + x->pieces.len;
 	bool sorted = true;
@@ -307,8 +274,7 @@ static void find_runs(struct flow *x, uint32_t lo, uint32_t hi, bool cell)
 	for (; p < end && p->wasm < hi && !x->nomem; p++) {
 		bool on = p->next_wasm >= lo && p->next_wasm < hi;
 
-		if (!cell || !wdx_flow_is_opcode(x, p->wasm, WDX_WASM_GLOBAL_SET))
-			sorted &= add_run(x, p->lo, on ? p->next_lo : p->hi);
+		sorted &= add_run(x, p->lo, on ? p->next_lo : p->hi);
 	}
 	if (!sorted && !x->nomem)
 		wdx_ranges_merge(&x->runs, 0);
@@ -377,28 +343,6 @@ static void use_sums(struct flow *x, const struct user *u)
 	}
 }
 
-/* Where the cell of a global holds it, or what differs from it by a constant. */
-static void use_cell(struct flow *x, const struct user *u, uint32_t global)
-{
-	const uint32_t *first = &x->v.first[x->v.nlocals + global];
-	struct term t = term_of(x, u->value);
-
-	for (uint32_t k = first[0]; k < first[1]; k++) {
-		const struct wdx_segment *g = &x->v.segments.data[k];
-		struct term cell = term_of(x, g->value);
-		struct found how = {.place = FIRST_CELL + global,
-				    .rank = RANK_CELL,
-				    .addend = t.off - cell.off};
-		uint32_t lo = g->pos > u->lo ? g->pos : u->lo;
-		uint32_t hi = k + 1 < first[1] && g[1].pos < u->hi ? g[1].pos : u->hi;
-
-		if (cell.root != t.root || lo >= hi)
-			continue;
-		find_runs(x, lo, hi, true);
-		add_where(x, 0, UINT32_MAX, &how);
-	}
-}
-
 /* Whether one place holds the user's value in all of its code. */
 static bool is_held_throughout(const struct flow *x, const struct user *u)
 {
@@ -419,7 +363,7 @@ static void use(struct flow *x, const struct user *u)
 	static const struct found constant = {.place = NONE};
 	struct found how = constant;
 
-	find_runs(x, u->lo, u->hi, false);
+	find_runs(x, u->lo, u->hi);
 	if (!x->runs.len || x->nomem)
 		return;
 	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
@@ -428,12 +372,8 @@ static void use(struct flow *x, const struct user *u)
 		return;
 	}
 	use_holdings(x, u, u->value, 0);
-	if (is_held_throughout(x, u))
-		return;
-	use_sums(x, u);
-	for (uint32_t k = 0; k < x->summary.nglobals; k++)
-		if (x->true_cells >> k & 1)
-			use_cell(x, u, k);
+	if (!is_held_throughout(x, u))
+		use_sums(x, u);
 }
 
 static int by_lo(const void *a, const void *b)
@@ -484,7 +424,7 @@ static void sort_found(struct flow *x)
 static void put_found(struct flow *x, struct wdx_map_entity *e)
 {
 	static const struct found none;
-	const struct found *best[RANKS] = {&none, &none, &none, &none}; /* seen so far */
+	const struct found *best[RANKS] = {&none, &none, &none}; /* seen so far */
 	const struct found *next = x->found.data, *end = next + x->found.len;
 	uint32_t at = 0;
 

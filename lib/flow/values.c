@@ -53,7 +53,6 @@ struct wdx_values_work {
 	const struct wdx_wasm *m;
 	const struct wdx_wasm_func *f;
 	struct wdx_values *v;
-	const struct wdx_summary *summary;
 	WDX_VEC(uint32_t) stack;
 	WDX_VEC(uint32_t) open; /* find_sets(): labels, 1 + number of a loop */
 	WDX_VEC(struct label) labels;
@@ -66,7 +65,6 @@ struct wdx_values_work {
 	uint32_t next_loop;
 	uint32_t at; /* the instruction */
 	uint64_t budget;
-	bool left; /* a way out of the function has been seen */
 	bool unknown, nomem;
 };
 
@@ -203,7 +201,8 @@ static bool is_phi_of(const struct wdx_values_work *w, uint32_t value, uint32_t 
 	return v->kind == WDX_VALUE_PHI && v->pos == pos && v->arg == local;
 }
 
-/* Every local that is set between the loop's begin and its end becomes a merge. */
+/* Every local that is set between the loop's begin and its end becomes a merge.  Code at the
+ * position of `loop` itself may be run each time round: there what the local holds is not known. */
 static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
 {
 	uint32_t end = w->ends.data[w->next_loop++], i;
@@ -225,6 +224,7 @@ static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
 			return;
 		}
 		*slot = (struct loop_phi){local, phi, before};
+		set_local(w, local, 0, l->pos);
 		set_local(w, local, phi, next);
 	}
 }
@@ -261,32 +261,6 @@ static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 		open_loop(w, l, insn->pos.v + insn->size);
 }
 
-/* Whether the value is what the global held on entry, known by a sum that comes back to it too. */
-static bool is_entry(const struct wdx_values_work *w, uint32_t value, uint32_t global)
-{
-	const struct wdx_value *v = &w->v->values.data[value];
-
-	bool narrow = v->type == WDX_WASM_I32_ADD || v->type == WDX_WASM_I32_SUB;
-
-	if (v->kind == WDX_VALUE_INSN && v->arg && !(narrow ? (uint32_t)v->bits : v->bits))
-		v = &w->v->values.data[v->arg];
-	return v->kind == WDX_VALUE_GLOBAL && v->arg == global;
-}
-
-/* Control leaves the function. */
-static void leave(struct wdx_values_work *w)
-{
-	uint32_t value = w->stack.len ? w->stack.data[w->stack.len - 1] : 0;
-
-	if (top(w)->dead)
-		return;
-	w->v->returned = !w->left || w->v->returned == value ? value : 0;
-	w->left = true;
-	for (uint32_t i = w->v->nlocals; i < w->v->nfollowed; i++)
-		if (!is_entry(w, w->locals[i], i))
-			w->v->unkept |= 1u << (i - w->v->nlocals);
-}
-
 /* Control goes from `from` to the label that many levels up. */
 static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 {
@@ -305,10 +279,8 @@ static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 	if (l->opcode == WDX_WASM_LOOP) /* each of its merges has one more input */
 		spend(w, (i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len) -
 				 l->first_phi);
-	if (!i) { /* the function's own: nothing comes behind it */
-		leave(w);
+	if (!i) /* the function's own: nothing comes behind it */
 		return;
-	}
 	/* behind the label's others, before those of labels inside it */
 	at = i + 1 < w->labels.len ? w->labels.data[i + 1].arrivals : w->arrivals.len;
 	spend(w, w->arrivals.len - at);
@@ -490,39 +462,21 @@ static void open_else(struct wdx_values_work *w, const struct wdx_insn *insn)
 /* ---- instructions -----------------------------------------------------------------------------
  */
 
-/* `returned`: 1 + the parameter that is the result. */
-static void call(struct wdx_values_work *w, const struct wdx_wasm_type *t, uint32_t pos,
-		 uint32_t returned)
+static void call(struct wdx_values_work *w, const struct wdx_wasm_type *t, uint32_t pos)
 {
-	uint32_t result = 0;
-
 	if (!t) {
 		w->unknown = true;
 		return;
 	}
-	for (uint32_t i = t->nparams; i > 0; i--) {
-		uint32_t value = pop(w);
-
-		result = i == returned ? value : result;
-	}
-	if (t->nresults == 1 && result)
-		push(w, result);
-	else if (t->nresults == 1)
+	for (uint32_t i = 0; i < t->nparams; i++)
+		pop(w);
+	if (t->nresults == 1)
 		push(w, add_value(w, (struct wdx_value){.kind = WDX_VALUE_INSN,
 							.type = WDX_VALUE_CALL,
 							.pos = pos,
 							.bits = t->results[0]}));
 	for (uint32_t i = 0; t->nresults > 1 && i < t->nresults; i++)
 		push(w, fresh(w, pos));
-}
-
-static uint32_t returned_by(const struct wdx_values_work *w, uint64_t func)
-{
-	uint64_t i = func - w->m->nimported_funcs;
-
-	return w->summary && func >= w->m->nimported_funcs && i < w->m->funcs.len
-		       ? w->summary->returns[i]
-		       : 0;
 }
 
 static void branch_table(struct wdx_values_work *w, const struct wdx_insn *insn)
@@ -622,28 +576,6 @@ static void local(struct wdx_values_work *w, const struct wdx_insn *insn)
 		push(w, value);
 }
 
-/* The number of a global that is followed; NONE: it is not. */
-static uint32_t followed(const struct wdx_values_work *w, uint64_t global)
-{
-	for (uint32_t i = w->v->nlocals; i < w->v->nfollowed; i++)
-		if (w->summary->globals[i - w->v->nlocals].index == global)
-			return i;
-	return NONE;
-}
-
-static void global(struct wdx_values_work *w, const struct wdx_insn *insn)
-{
-	uint32_t i = followed(w, insn->imm[0]), value;
-
-	if (i == NONE)
-		return generic(w, insn);
-	if (insn->opcode == WDX_WASM_GLOBAL_GET)
-		return push(w, w->locals[i]);
-	value = pop(w);
-	if (!top(w)->dead)
-		set_local(w, i, value, insn->pos.v + insn->size);
-}
-
 static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	static const uint8_t const_types[] = {WDX_I32, WDX_I64, WDX_F32, WDX_F64};
@@ -668,27 +600,20 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 	case WDX_WASM_BR_TABLE:
 		return branch_table(w, insn);
 	case WDX_WASM_RETURN:
-		leave(w);
-		top(w)->dead = true;
-		return;
 	case WDX_WASM_UNREACHABLE:
 		top(w)->dead = true;
 		return;
 	case WDX_WASM_CALL:
-		return call(w, wdx_wasm_functype(w->m, (uint32_t)insn->imm[0]), insn->pos.v,
-			    returned_by(w, insn->imm[0]));
+		return call(w, wdx_wasm_functype(w->m, (uint32_t)insn->imm[0]), insn->pos.v);
 	case WDX_WASM_CALL_INDIRECT:
 		pop(w);
 		return call(w,
 			    insn->imm[0] < w->m->types.len ? &w->m->types.data[insn->imm[0]] : NULL,
-			    insn->pos.v, 0);
+			    insn->pos.v);
 	case WDX_WASM_LOCAL_GET:
 	case WDX_WASM_LOCAL_SET:
 	case WDX_WASM_LOCAL_TEE:
 		return local(w, insn);
-	case WDX_WASM_GLOBAL_GET:
-	case WDX_WASM_GLOBAL_SET:
-		return global(w, insn);
 	case WDX_WASM_I32_CONST:
 	case WDX_WASM_I64_CONST:
 	case WDX_WASM_F32_CONST:
@@ -704,11 +629,11 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 
 static void note_set(struct wdx_values_work *w, uint32_t pos, uint32_t local)
 {
-	struct set *s = local == NONE ? NULL : wdx_vec_push(&w->sets);
+	struct set *s = wdx_vec_push(&w->sets);
 
 	if (s)
 		*s = (struct set){pos, local};
-	w->nomem |= !s && local != NONE;
+	w->nomem |= !s;
 }
 
 static void note_open(struct wdx_values_work *w, bool loop)
@@ -746,8 +671,6 @@ static void note_insn(struct wdx_values_work *w, uint32_t pos)
 		local = first_immediate(w, pos);
 		w->unknown |= local >= w->v->nlocals;
 		return note_set(w, pos, (uint32_t)local);
-	case WDX_WASM_GLOBAL_SET:
-		return note_set(w, pos, followed(w, first_immediate(w, pos)));
 	case WDX_WASM_BLOCK:
 	case WDX_WASM_IF:
 		return note_open(w, false);
@@ -779,8 +702,8 @@ static void begin(struct wdx_values_work *w)
 		return;
 	}
 	*l = (struct label){.opcode = WDX_WASM_BLOCK, .results = t->nresults};
-	memset(w->locals, 0xff, w->v->nfollowed * sizeof(*w->locals));
-	memset(w->last, 0xff, w->v->nfollowed * sizeof(*w->last));
+	memset(w->locals, 0xff, w->v->nlocals * sizeof(*w->locals));
+	memset(w->last, 0xff, w->v->nlocals * sizeof(*w->last));
 	add_value(w, (struct wdx_value){.kind = WDX_VALUE_UNKNOWN});
 	for (uint32_t i = 0; i < w->v->nlocals && !w->nomem; i++) {
 		uint8_t type = wdx_wasm_local_type(w->m, w->f, i);
@@ -793,10 +716,6 @@ static void begin(struct wdx_values_work *w)
 					 : 0,
 			  start);
 	}
-	for (uint32_t i = w->v->nlocals; i < w->v->nfollowed && !w->nomem; i++)
-		set_local(w, i,
-			  add_value(w, (struct wdx_value){.kind = WDX_VALUE_GLOBAL, .arg = i}),
-			  start);
 }
 
 /* Changes come in the order of positions; they are dealt out to the locals.  Of several at one
@@ -804,7 +723,7 @@ static void begin(struct wdx_values_work *w)
 static void file_segments(struct wdx_values_work *w)
 {
 	struct wdx_values *v = w->v;
-	uint32_t n = v->nfollowed;
+	uint32_t n = v->nlocals;
 	const struct change *c;
 
 	v->first = realloc(v->first, ((size_t)n + 2) * sizeof(*v->first));
@@ -850,8 +769,7 @@ static void walk(struct wdx_values_work *w)
 }
 
 struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
-				const struct wdx_wasm_func *f, const struct wdx_summary *summary,
-				bool *known)
+				const struct wdx_wasm_func *f, bool *known)
 {
 	struct wdx_values_work *w = v->work ? v->work : calloc(1, sizeof(*w));
 
@@ -859,11 +777,6 @@ struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 		return &wdx_nomem;
 	v->work = w;
 	v->nlocals = f->nlocals;
-	v->nfollowed = f->nlocals + (summary ? summary->nglobals : 0);
-	v->unkept = 0;
-	v->returned = 0;
-	w->summary = summary;
-	w->left = false;
 	w->m = m;
 	w->f = f;
 	w->v = v;
@@ -873,8 +786,8 @@ struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 		return NULL;
 	free(w->locals);
 	free(w->last);
-	w->locals = malloc(((size_t)v->nfollowed + 1) * sizeof(*w->locals));
-	w->last = malloc(((size_t)v->nfollowed + 1) * sizeof(*w->last));
+	w->locals = malloc(((size_t)v->nlocals + 1) * sizeof(*w->locals));
+	w->last = malloc(((size_t)v->nlocals + 1) * sizeof(*w->last));
 	if (!w->locals || !w->last)
 		return &wdx_nomem;
 	walk(w);

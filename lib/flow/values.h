@@ -4,25 +4,22 @@
  *
  * A definition is a parameter, a constant, the result of an instruction, or the merge of several at
  * a label (a phi).  Copies by local.get, local.set and local.tee are resolved away, and equal
- * constants are one definition.  Globals that functions leave as they found them are followed like
- * locals; they have numbers behind those of the locals.  Positions are offsets in the code section.
+ * constants are one definition.  Positions are offsets in the code section.
  */
 #ifndef WDX_FLOW_VALUES_H
 #define WDX_FLOW_VALUES_H
 
 #include "base/vec.h"
-#include "flow/summary.h"
 #include "wasm/wasm.h"
 
 enum wdx_value_kind {
 	WDX_VALUE_UNKNOWN,
-	WDX_VALUE_PARAM,  /* arg: index of the local */
-	WDX_VALUE_CONST,  /* type, bits */
-	WDX_VALUE_INSN,	  /* pos: of the instruction; type: its opcode, if it has one byte and one
-			     result.  Of constants added or taken away, arg: the value to which they
-			     are, bits: their sum.  WDX_VALUE_CALL, bits: the result's type */
-	WDX_VALUE_PHI,	  /* pos: of the label; arg: the local; inputs */
-	WDX_VALUE_GLOBAL, /* arg: number of the global, which held it on entry */
+	WDX_VALUE_PARAM, /* arg: index of the local */
+	WDX_VALUE_CONST, /* type, bits */
+	WDX_VALUE_INSN,	 /* pos: of the instruction; type: its opcode, if it has one byte and one
+			    result.  Of constants added or taken away, arg: the value to which they
+			    are, bits: their sum.  WDX_VALUE_CALL, bits: the result's type */
+	WDX_VALUE_PHI,	 /* pos: of the label; arg: the local; inputs */
 };
 
 enum { WDX_VALUE_CALL = 0x10 }; /* all kinds of calls that have one result */
@@ -67,23 +64,19 @@ struct wdx_values {
 	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
 	bool keep_uses;			       /* to be set: fill the next, too */
 	WDX_VEC(struct wdx_value_use) uses;    /* by position */
-	uint32_t *first;    /* of each local, then of each global followed; one more behind them */
-	uint32_t nlocals;   /* without globals */
-	uint32_t nfollowed; /* with them */
-	uint32_t unkept;    /* a bit for each global that may hold something else on return */
-	uint32_t returned;  /* what the function returns, by whatever way; 0: not one value */
+	uint32_t *first;		       /* of each local, nlocals + 1 */
+	uint32_t nlocals;
 	struct wdx_values_work *work; /* kept between functions */
 };
 
-/* Computes them for one function; what v held before is forgotten.  The summary may be NULL. *known
- * is false for a function with instructions whose effect on the stack is not known here, or too
- * large to be worth it. */
+/* Computes them for one function; what v held before is forgotten.  *known is
+ * false for a function with instructions whose effect on the stack is not known here, or too large
+ * to be worth it. */
 struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
-				const struct wdx_wasm_func *f, const struct wdx_summary *summary,
-				bool *known);
+				const struct wdx_wasm_func *f, bool *known);
 void wdx_values_deinit(struct wdx_values *v);
 
-/* What the local, or global, holds before the instruction at pos. */
+/* What the local holds before the instruction at pos. */
 uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos);
 
 /* The first store behind the one at `pos`, up to position `end`, that goes to the same address; 0:

@@ -37,7 +37,7 @@ static struct content content_of(const struct wdx_map *m, const struct wdx_place
 static bool same(const struct content *a, const struct content *b)
 {
 	return a->p.kind == b->p.kind && a->p.base == b->p.base && a->p.reg == b->p.reg &&
-	       a->p.value == b->p.value && a->p.innermost == b->p.innermost && a->size == b->size &&
+	       a->p.value == b->p.value && a->size == b->size &&
 	       (!a->size || !memcmp(a->data, b->data, a->size));
 }
 
@@ -168,12 +168,9 @@ uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n)
 	return intern(m, c);
 }
 
-uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend, bool innermost)
+uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend)
 {
-	struct content c = {.p = {.kind = WDX_PLACE_SUM,
-				  .first = place,
-				  .value = addend,
-				  .innermost = innermost},
+	struct content c = {.p = {.kind = WDX_PLACE_SUM, .first = place, .value = addend},
 			    .data = &place,
 			    .size = sizeof(place)};
 

@@ -37,7 +37,6 @@ struct wdx_place {
 	uint16_t reg;	   /* DWARF number */
 	uint32_t first, n; /* MEM: in wdx_map.offsets, n >= 1; EXPR: in wdx_map.blob; SUM: in
 			      wdx_map.places */
-	bool innermost;	   /* SUM: functions that are called put something else there meanwhile */
 	uint64_t value;	   /* CONST, SUM */
 };
 
@@ -194,6 +193,6 @@ uint32_t wdx_map_place_mem(struct wdx_map *m, enum wdx_base_kind base, unsigned 
 			   const int64_t *offsets, size_t n);
 uint32_t wdx_map_place_const(struct wdx_map *m, uint64_t value);
 uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n);
-uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend, bool innermost);
+uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend);
 
 #endif

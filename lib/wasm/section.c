@@ -301,8 +301,6 @@ static struct wdx_error *read_exports(struct wdx_wasm *m, struct wdx_reader *r)
 		if (kind > 4)
 			wdx_reader_fail(r, "unknown kind of export");
 		index = wdx_read_uleb(r, 32);
-		if (kind == EXPORT_GLOBAL && index < m->globals.len)
-			m->globals.data[index].exported = true;
 		m->table_shared |= !index && kind == 1;
 	}
 	return NULL;

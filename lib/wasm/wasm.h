@@ -75,7 +75,7 @@ struct wdx_wasm_memory {
 };
 
 struct wdx_wasm_global {
-	bool imported, exported, mutable_;
+	bool imported, mutable_;
 	uint8_t type;
 	const char *name; /* NULL: none */
 };

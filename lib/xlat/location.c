@@ -163,8 +163,6 @@ static bool place_clobbered(const struct wdx_xlat *x, const struct wdx_place *p,
 {
 	if (!p)
 		return false;
-	if (p->kind == WDX_PLACE_SUM && p->innermost)
-		return true;
 	p = base_of(x, p);
 	if (p->kind == WDX_PLACE_REG || (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_REG))
 		return !x->preserved[p->reg];

@@ -46,7 +46,7 @@ static void check(const char *what, const uint8_t *body, size_t n, const struct 
 		wdx_buf_deinit(&b);
 		return;
 	}
-	err = wdx_values_of(&v, &m, &m.funcs.data[0], NULL, &known);
+	err = wdx_values_of(&v, &m, &m.funcs.data[0], &known);
 	ok(!err && known, "%s: known", what);
 	for (size_t i = 0; known && i < ne; i++) {
 		uint32_t code = m.funcs.data[0].code.v;
@@ -93,7 +93,8 @@ int main(void)
 	check("loop",
 	      CODE(0x03, 0x40, 0x20, 1, 0x41, 1, 0x6a, 0x21, 1, 0x20, 0, 0x0d, 0, 0x0b, 0x20, 1,
 		   0x0b),
-	      EXPECT({2, 1, WDX_VALUE_PHI, 0}, {2, 0, WDX_VALUE_PARAM, 0},
+	      EXPECT({0, 1, WDX_VALUE_UNKNOWN, 0}, {0, 0, WDX_VALUE_PARAM, 0},
+		     {2, 1, WDX_VALUE_PHI, 0}, {2, 0, WDX_VALUE_PARAM, 0},
 		     {9, 1, WDX_VALUE_INSN, 6}, {14, 1, WDX_VALUE_INSN, 6},
 		     {2, 2, WDX_VALUE_CONST, 0}));
 	/* 0 block; 2 const 3; 4 set 1; 6 br 0; 8 const 4; 10 set 1; 12 end; 13 get 1; 15 end */
