@@ -15,14 +15,14 @@ export AVAILABILITY
 floors()
 {
 	cat <<-'END'
-		calc-O0-dw4   0   93.8  95.4
-		calc-O0-dw4   2   85.5  88.0
-		calc-O2-dw5   0   92.2  93.1
-		calc-O2-dw5   2   84.9  85.4
-		types-O0-dw5  0   94.0  95.3
-		types-O0-dw5  2   85.8  87.1
-		types-O2-dw4  0   93.9  95.2
-		types-O2-dw4  2   86.0  87.1
+		calc-O0-dw4   0   94.5  96.2
+		calc-O0-dw4   2   89.6  93.6
+		calc-O2-dw5   0   94.3  95.8
+		calc-O2-dw5   2   90.4  93.1
+		types-O0-dw5  0   94.7  96.1
+		types-O0-dw5  2   90.4  93.3
+		types-O2-dw4  0   94.6  96.0
+		types-O2-dw4  2   90.4  93.1
 	END
 }
 
