@@ -17,12 +17,20 @@
 /* ---- which types get a twin -------------------------------------------------------------------
  */
 
-/* Pointers, and typedefs and qualifiers that lead to one. */
+/* Those to functions are numbers in a table, and nowhere in memory. */
+static bool is_to_code(const struct wdx_pointers *p, const struct wdx_type *pointer)
+{
+	const struct wdx_type *end = wdx_type_stripped(p, wdx_type_at(p, pointer->target));
+
+	return end && end->tag == DW_TAG_subroutine_type;
+}
+
+/* Pointers to data, and typedefs and qualifiers that lead to one. */
 static void mark(struct wdx_pointers *p, struct wdx_type *t, struct wdx_emit *e)
 {
 	struct wdx_type *end = wdx_type_stripped(p, t);
 
-	if (!end || !wdx_tag_is_pointer(end->tag))
+	if (!end || !wdx_tag_is_pointer(end->tag) || is_to_code(p, end))
 		return;
 	for (;; t = wdx_type_at(p, t->target)) {
 		if (t->twin == WDX_NO_IDENT)
