@@ -253,18 +253,8 @@ static void spend(struct wdx_check_work *w, uint32_t n)
  * go elsewhere. */
 static uint32_t next_with_code(const struct wdx_match *x, struct wdx_check_work *w, uint32_t wasm)
 {
-	uint32_t lo = x->f->first, hi = lo + x->f->n, end = wasm, next;
+	uint32_t end = wasm, next = wdx_code_next(x->code, x->f, (uint64_t)wasm + 1);
 
-	while (lo < hi) { /* the first behind it */
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (x->code->intervals.data[x->code->by_wasm[mid]].wasm <= wasm)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	next = lo < x->f->first + x->f->n ? x->code->intervals.data[x->code->by_wasm[lo]].wasm
-					  : NONE;
 	while (end < next && end < x->f->wasm->end.v && !wdx_code_ends_block(x->code, end))
 		end++;
 	spend(w, (end - wasm) / 8);
@@ -438,15 +428,6 @@ static bool is_claim(const struct wdx_map_entity *e)
 	return e->kind == WDX_ENT_LOCAL || e->kind == WDX_ENT_CONTEXT;
 }
 
-static uint32_t machine_place(const struct wdx_match *x, const struct wdx_place *p)
-{
-	if (p->kind == WDX_PLACE_REG)
-		return p->reg < x->m->nregs ? p->reg : NONE;
-	if (p->kind != WDX_PLACE_MEM || p->base != WDX_BASE_CFA || p->n != 1)
-		return NONE;
-	return wdx_machine_slot(x->m, x->map->offsets.data[p->first]);
-}
-
 static bool add_claim(struct wdx_check_work *w, const struct wdx_match *x,
 		      const struct wdx_map_entity *e, const struct wdx_map_range *r)
 {
@@ -458,7 +439,7 @@ static bool add_claim(struct wdx_check_work *w, const struct wdx_match *x,
 		*c = (struct claim){.entity = e,
 				    .range = r,
 				    .place = p,
-				    .held_in = machine_place(x, p),
+				    .held_in = wdx_machine_place(x->m, p),
 				    .width = local ? width_of(wdx_wasm_local_type(
 							     x->wasm, x->f->wasm, e->index))
 						   : 8,

@@ -10,19 +10,10 @@ enum { ENOUGH = 32 };
 /* ---- claims -----------------------------------------------------------------------------------
  */
 
-/* The machine's place for one of the map's; NONE: not one that is followed. */
-static uint32_t machine_place(const struct flow *x, const struct wdx_place *p)
-{
-	if (p->kind == WDX_PLACE_REG)
-		return p->reg < x->m.nregs ? p->reg : NONE;
-	if (p->kind != WDX_PLACE_MEM || p->base != WDX_BASE_CFA || p->n != 1)
-		return NONE;
-	return wdx_machine_slot(&x->m, x->map->offsets.data[p->first]);
-}
-
 static void add_probe(struct flow *x, const struct wdx_map_entity *e, const struct wdx_map_range *r)
 {
-	uint32_t place = machine_place(x, &x->map->places.data[r->place]), i, value, at = r->lo;
+	uint32_t place = wdx_machine_place(&x->m, &x->map->places.data[r->place]), i, value,
+		 at = r->lo;
 	struct probe *p;
 
 	x->stats->claims++;

@@ -973,12 +973,17 @@ static uint64_t clamp(uint64_t wasm)
 	return wasm < NONE ? wasm : NONE;
 }
 
+uint32_t wdx_code_next(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm)
+{
+	uint32_t i = lower_bound(c, f, clamp(wasm));
+
+	return i < f->first + f->n ? c->positions[i] : NONE;
+}
+
 bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi)
 {
-	uint32_t i = lower_bound(c, f, clamp(lo));
-
-	return i < f->first + f->n && c->positions[i] < clamp(hi);
+	return wdx_code_next(c, f, lo) < clamp(hi);
 }
 
 /* Whether execution at `from` comes to `to` whatever the instructions between them do. */

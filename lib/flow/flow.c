@@ -50,22 +50,6 @@ uint32_t wdx_flow_first_shown(const struct flow *x, uint32_t lo, uint32_t hi)
 	return NONE;
 }
 
-/* The first of the function's intervals, as they are by position, at or behind it. */
-uint32_t wdx_flow_first_by_wasm(const struct flow *x, uint32_t pos)
-{
-	uint32_t lo = x->f->first, hi = lo + x->f->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (x->code->intervals.data[x->code->by_wasm[mid]].wasm < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* ---- functions --------------------------------------------------------------------------------
  */
 

@@ -36,9 +36,9 @@ struct piece { /* an interval that shows a state, and what shows nothing behind 
 	uint32_t next_wasm, next_lo; /* of the interval behind that; NONE: there is none */
 };
 
-struct term { /* a value is root + off */
-	uint32_t root, value;
-	uint64_t off;
+struct term { /* of a value that is a sum */
+	uint32_t value;
+	struct wdx_term is;
 };
 
 struct input { /* a merge or a sum by what goes into it */
@@ -162,16 +162,6 @@ static inline uint8_t wdx_flow_type_of(const struct flow *x, uint32_t local)
 	return wdx_wasm_local_type(x->wasm, x->f->wasm, local);
 }
 
-static inline bool wdx_flow_same_low(uint64_t a, uint64_t b, unsigned width)
-{
-	return !((a ^ b) << (64 - 8 * width));
-}
-
-static inline unsigned wdx_flow_sum_width(uint8_t opcode)
-{
-	return opcode == WDX_WASM_I32_ADD || opcode == WDX_WASM_I32_SUB ? 4 : 8;
-}
-
 /* ---- flow.c ------------------------------------------------------------------------------------
  */
 
@@ -180,8 +170,6 @@ bool wdx_flow_build_index(struct flow *x, struct index *ix, size_t nkeys, size_t
 			  uint32_t (*key)(const struct flow *x, size_t item));
 /* The first interval in [lo, hi) that shows a state; NONE: there is none. */
 uint32_t wdx_flow_first_shown(const struct flow *x, uint32_t lo, uint32_t hi);
-/* The first of the function's intervals, as they are by position, at or behind it. */
-uint32_t wdx_flow_first_by_wasm(const struct flow *x, uint32_t pos);
 
 /* ---- claims.c: the witnesses, and the convention learned from them ------------------------------
  */

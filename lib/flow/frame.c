@@ -278,6 +278,15 @@ uint32_t wdx_machine_slot(const struct wdx_machine *m, int64_t off)
 	return lo < m->nslots && m->slots[lo].off == off ? m->nregs + lo : WDX_NO_PLACE;
 }
 
+uint32_t wdx_machine_place(const struct wdx_machine *m, const struct wdx_place *p)
+{
+	if (p->kind == WDX_PLACE_REG)
+		return p->reg < m->nregs ? p->reg : WDX_NO_PLACE;
+	if (p->kind != WDX_PLACE_MEM || p->base != WDX_BASE_CFA || p->n != 1)
+		return WDX_NO_PLACE;
+	return wdx_machine_slot(m, m->map->offsets.data[p->first]);
+}
+
 /* ---- what becomes of them ---------------------------------------------------------------------
  */
 

@@ -269,32 +269,17 @@ static bool may_return_argument(const struct wdx_known *k, uint32_t value)
 /* ---- sums -------------------------------------------------------------------------------------
  */
 
-static unsigned sum_width(uint8_t opcode)
-{
-	return opcode == WDX_WASM_I32_ADD || opcode == WDX_WASM_I32_SUB ? 4 : 8;
-}
-
 struct wdx_sum wdx_known_sum(const struct wdx_known *k, uint32_t value, unsigned width)
 {
-	const struct wdx_value *v = &k->match->v->values.data[value], *root = v;
-	struct wdx_sum sum = {value, 0, width};
+	struct wdx_term t = wdx_value_term(k->match->v, value);
+	struct wdx_sum sum = {t.root, t.off, t.width < width ? t.width : width};
+	const struct wdx_value *root = &k->match->v->values.data[t.root];
 
-	if (v->kind == WDX_VALUE_INSN && v->arg) {
-		sum.root = v->arg;
-		sum.off = v->bits;
-		sum.width = sum_width(v->type) < width ? sum_width(v->type) : width;
-		root = &k->match->v->values.data[sum.root];
-	}
 	if (root->kind == WDX_VALUE_CONST) {
 		sum.root = 0;
 		sum.off += root->bits;
 	}
 	return sum;
-}
-
-static bool same_low(uint64_t a, uint64_t b, unsigned width)
-{
-	return width >= 8 ? a == b : !((a ^ b) << (64 - 8 * width));
 }
 
 bool wdx_known_differ(const struct wdx_known *k, struct wdx_sum is, struct wdx_sum wanted)
@@ -304,7 +289,7 @@ bool wdx_known_differ(const struct wdx_known *k, struct wdx_sum is, struct wdx_s
 	if (width < 4)
 		return false;
 	if (is.root == wanted.root)
-		return !same_low(is.off, wanted.off, width);
+		return !wdx_same_low(is.off, wanted.off, width);
 	if ((is.root && !wdx_known_free(k, is.root)) ||
 	    (wanted.root && !wdx_known_free(k, wanted.root)) || may_return_argument(k, is.root))
 		return false;

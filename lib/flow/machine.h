@@ -148,6 +148,9 @@ struct wdx_error *wdx_machine_of(struct wdx_machine *m, const struct wdx_wasm *w
 /* Applies the instruction to state, nplaces of it. */
 void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *insn, wdx_held *state);
 
+/* The machine's place for one of the map's; UINT32_MAX: not one that is followed. */
+uint32_t wdx_machine_place(const struct wdx_machine *m, const struct wdx_place *p);
+
 /* The place of the slot at that offset from the CFA; UINT32_MAX: there is none. */
 uint32_t wdx_machine_slot(const struct wdx_machine *m, int64_t off);
 

@@ -318,8 +318,7 @@ static bool is_other(const struct flow *x, const struct wdx_mvalue *mv, const st
 
 	if (i->a.src >= 0)
 		return is_operand(x, mv->other, value, i->a.width);
-	return v->kind == WDX_VALUE_CONST &&
-	       wdx_flow_same_low(v->bits, (uint64_t)i->a.imm, i->a.width);
+	return v->kind == WDX_VALUE_CONST && wdx_same_low(v->bits, (uint64_t)i->a.imm, i->a.width);
 }
 
 static bool computes(const struct flow *x, uint32_t mv, uint32_t value)
@@ -363,16 +362,10 @@ static uint32_t find_computed(const struct flow *x, uint32_t mv)
 /* Whether that sum of wasm is known + off. */
 static bool is_sum(const struct flow *x, uint32_t sum, uint32_t known, uint64_t off, unsigned width)
 {
-	const struct wdx_value *v = &x->v.values.data[sum], *k = &x->v.values.data[known];
-	uint32_t root = known;
+	struct wdx_term is = wdx_value_term(&x->v, sum), k = wdx_value_term(&x->v, known);
 
-	if (v->kind != WDX_VALUE_INSN || !v->arg || width < wdx_flow_sum_width(v->type))
-		return false;
-	if (k->kind == WDX_VALUE_INSN && k->arg) {
-		root = k->arg;
-		off += k->bits;
-	}
-	return v->arg == root && wdx_flow_same_low(v->bits, off, wdx_flow_sum_width(v->type));
+	return is.root != sum && is.root == k.root && width >= is.width &&
+	       wdx_same_low(is.off, k.off + off, is.width);
 }
 
 /* The sum of wasm that the machine's is: the one at its position rather than another. */
@@ -380,14 +373,12 @@ static uint32_t find_sum(const struct flow *x, uint32_t mv)
 {
 	uint64_t off;
 	unsigned width;
-	uint32_t known = summand(x, mv, &off, &width), root = known, best = 0;
+	uint32_t known = summand(x, mv, &off, &width), best = 0;
 	const uint32_t *start;
 
 	if (!known)
 		return 0;
-	if (x->v.values.data[known].kind == WDX_VALUE_INSN && x->v.values.data[known].arg)
-		root = x->v.values.data[known].arg;
-	start = x->inputs_of.start.data + root;
+	start = x->inputs_of.start.data + wdx_value_term(&x->v, known).root;
 	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
 		uint32_t sum = x->inputs.data[x->inputs_of.items.data[i]].to;
 
@@ -541,11 +532,6 @@ static uint32_t find_entry(const struct flow *x, uint32_t block)
 	return i == NONE ? NONE : x->code->intervals.data[i].wasm;
 }
 
-static bool has_code(const struct flow *x, uint32_t from, uint32_t to)
-{
-	return wdx_flow_first_by_wasm(x, from) < wdx_flow_first_by_wasm(x, to);
-}
-
 static bool is_conditional(uint8_t opcode)
 {
 	return opcode == WDX_WASM_IF || opcode == WDX_WASM_BR_IF || opcode == WDX_WASM_BR_TABLE;
@@ -566,7 +552,7 @@ static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 		uint32_t other;
 
 		next = way_out(x, exit + 1);
-		if (next >= end || has_code(x, exit + 1, next + 1))
+		if (next >= end || wdx_code_any(x->code, x->f, exit + 1, next + 1))
 			return value;
 		other = input_from(x, phi, next, MAX_DEPTH);
 		if (step == MAX_EMPTY || !*x->steps || (other && other != value))

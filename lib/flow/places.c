@@ -119,21 +119,21 @@ void wdx_flow_find_users(struct flow *x)
 
 static uint32_t term_key(const struct flow *x, size_t item)
 {
-	return x->terms.data[item].root;
+	return x->terms.data[item].is.root;
 }
 
 void wdx_flow_index_terms(struct flow *x)
 {
 	x->terms.len = 0;
 	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
-		const struct wdx_value *v = &x->v.values.data[i];
+		struct wdx_term is = wdx_value_term(&x->v, i);
 		struct term *t;
 
-		if (v->kind != WDX_VALUE_INSN || !v->arg)
+		if (is.root == i)
 			continue;
 		t = wdx_vec_push(&x->terms);
 		if (t)
-			*t = (struct term){v->arg, i, v->bits};
+			*t = (struct term){i, is};
 		x->nomem |= !t;
 	}
 	if (!x->nomem)
@@ -316,19 +316,10 @@ static void use_holdings(struct flow *x, const struct user *u, uint32_t value, u
 	}
 }
 
-/* The value as a sum: what it is based on, and what has been added to that. */
-static struct term term_of(const struct flow *x, uint32_t value)
-{
-	const struct wdx_value *v = &x->v.values.data[value];
-
-	return v->kind == WDX_VALUE_INSN && v->arg ? (struct term){v->arg, value, v->bits}
-						   : (struct term){value, value, 0};
-}
-
 /* By way of others that differ from it by a constant. */
 static void use_sums(struct flow *x, const struct user *u)
 {
-	struct term t = term_of(x, u->value);
+	struct wdx_term t = wdx_value_term(&x->v, u->value);
 	const uint32_t *start = x->terms_of.start.data + t.root;
 
 	if (start[0] == start[1])
@@ -339,7 +330,7 @@ static void use_sums(struct flow *x, const struct user *u)
 		const struct term *other = &x->terms.data[x->terms_of.items.data[i]];
 
 		if (other->value != u->value)
-			use_holdings(x, u, other->value, t.off - other->off);
+			use_holdings(x, u, other->value, t.off - other->is.off);
 	}
 }
 

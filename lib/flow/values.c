@@ -836,6 +836,16 @@ uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos)
 	return lo == v->first[local] ? 0 : v->segments.data[lo - 1].value;
 }
 
+struct wdx_term wdx_value_term(const struct wdx_values *v, uint32_t value)
+{
+	const struct wdx_value *sum = &v->values.data[value];
+	bool narrow = sum->type == WDX_WASM_I32_ADD || sum->type == WDX_WASM_I32_SUB;
+
+	if (sum->kind != WDX_VALUE_INSN || !sum->arg)
+		return (struct wdx_term){value, 8, 0};
+	return (struct wdx_term){sum->arg, narrow ? 4 : 8, sum->bits};
+}
+
 uint32_t wdx_store_again(const struct wdx_values *v, uint32_t pos, uint32_t end)
 {
 	const struct wdx_wasm_store *s = v->stores.data;

@@ -69,15 +69,30 @@ struct wdx_values {
 	struct wdx_values_work *work; /* kept between functions */
 };
 
-/* Computes them for one function; what v held before is forgotten.  *known is
- * false for a function with instructions whose effect on the stack is not known here, or too large
- * to be worth it. */
+/* Computes them for one function; what v held before is forgotten.  *known is false for a
+ * function with instructions whose effect on the stack is not known here, or too large to be worth
+ * it. */
 struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 				const struct wdx_wasm_func *f, bool *known);
 void wdx_values_deinit(struct wdx_values *v);
 
 /* What the local holds before the instruction at pos. */
 uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos);
+
+/* A value as root + off, of which so many bytes count. */
+struct wdx_term {
+	uint32_t root;
+	unsigned width;
+	uint64_t off;
+};
+
+/* What constants have been added to, and their sum; a value that is no such sum is its own root. */
+struct wdx_term wdx_value_term(const struct wdx_values *v, uint32_t value);
+
+static inline bool wdx_same_low(uint64_t a, uint64_t b, unsigned width)
+{
+	return !((a ^ b) << (64 - 8 * width));
+}
 
 /* The first store behind the one at `pos`, up to position `end`, that goes to the same address; 0:
  * none is known to. */
