@@ -79,6 +79,7 @@ static void warn(const struct judging *j, const char *what)
 static struct wdx_error *judge(struct judging *j, struct wdx_map_check *result)
 {
 	struct wdx_check check = {.fault = on_fault, .arg = j};
+	struct wdx_flow_wish wish = {.check = &check};
 	struct wdx_flow_stats stats = {0};
 	struct wdx_codeindex code;
 	struct wdx_error *err = wdx_code_init(&code, &j->wasm, &j->map, j->target);
@@ -86,7 +87,7 @@ static struct wdx_error *judge(struct judging *j, struct wdx_map_check *result)
 	if (!err && obstacle(j))
 		warn(j, obstacle(j));
 	if (!err && !j->map.instrumented)
-		err = wdx_flow_refine(&j->map, &j->wasm, j->target, &code, &check, &stats);
+		err = wdx_flow_refine(&j->map, &j->wasm, j->target, &code, &wish, &stats);
 	for (size_t i = 0; j->map.instrumented && i < j->map.funcs.len; i++)
 		wdx_check_skip(&check, &j->map, &j->map.funcs.data[i]);
 	if (!err && !obstacle(j) && check.claims && !stats.functions)

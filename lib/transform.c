@@ -141,6 +141,21 @@ static void place_sections(struct run *r)
 /* ---- the pass ---------------------------------------------------------------------------------
  */
 
+/* What the machine code shows, once it is known what the DWARF asks for. */
+static struct wdx_error *refine(void *arg)
+{
+	struct run *r = arg;
+	struct wdx_flow_wish wish = {0};
+	struct wdx_error *err = NULL;
+
+	wdx_xlat_sort_operands(&r->xlat);
+	memcpy(&wish.operands, &r->xlat.operands, sizeof(wish.operands));
+	if (!r->config->trust_map && !r->map.instrumented)
+		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, &wish, &r->flow);
+	wdx_code_settle(&r->xlat.code);
+	return err;
+}
+
 static struct wdx_error *translate(struct run *r)
 {
 	const struct wdx_config *c = r->config;
@@ -149,15 +164,14 @@ static struct wdx_error *translate(struct run *r)
 				       .version = c->dwarf_version ? c->dwarf_version : 5,
 				       .address_size = wdx_target_address_size(r->target),
 				       .big_endian = wdx_target_big_endian(r->target),
+				       .between = refine,
+				       .between_arg = r,
 				       .progress = c->progress,
 				       .progress_arg = c->progress_arg};
 	struct wdx_error *err = wdx_xlat_init(&r->xlat, &r->wasm, &r->map, r->target);
 
-	if (!err && !c->trust_map && !r->map.instrumented)
-		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, NULL, &r->flow);
 	if (err)
 		return wdx_error_at(err, "%s", c->module_name);
-	wdx_code_settle(&r->xlat.code);
 	place_sections(r);
 	r->relocatable = wdx_pointers_relocate(&r->xlat.pointers);
 	pass.addresses = r->relocatable;

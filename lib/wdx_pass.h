@@ -290,6 +290,11 @@ WDX_API bool wdx_decode_expr(const struct wdx_unit *u, const uint8_t *p, size_t 
  * empty ranges left out.  Borrowed until the next call or event. */
 WDX_API void wdx_die_pcs(const struct wdx_cursor *c, const struct wdx_range **r, size_t *n);
 
+/* The entries of an attribute of class WDX_CLASS_EXPR or WDX_CLASS_LOCLIST of the entry at the
+ * cursor, in either pass; none of a malformed list.  Borrowed until the next call or event. */
+WDX_API void wdx_die_locs(const struct wdx_cursor *c, const struct wdx_attr *a,
+			  const struct wdx_loc **l, size_t *n);
+
 /* The attribute of that name, or NULL. */
 WDX_API const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned name);
 
@@ -403,6 +408,9 @@ struct wdx_pass_config {
 	unsigned address_size; /* of the output; 0: each unit's own */
 	bool big_endian;       /* byte order of the output */
 	bool addresses;	       /* tell where addresses stand in the output */
+	/* Between the passes, when what exists is known; may be NULL.  An error ends the run. */
+	struct wdx_error *(*between)(void *arg);
+	void *between_arg;
 	void (*progress)(uint64_t done, uint64_t total,
 			 void *arg); /* bytes of .debug_info; may be NULL */
 	void *progress_arg;

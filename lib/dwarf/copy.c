@@ -302,27 +302,39 @@ static void copy_loclist(struct wdx_pass *p, const struct wdx_attr *a)
 	wdx_emit_loclist(&p->emit, a->name, p->out_locs.data, p->out_locs.len);
 }
 
+static bool read_locs(struct wdx_pass *p, const struct wdx_attr *a, const char **why)
+{
+	struct wdx_list_ctx ctx = list_ctx(p, WDX_SEC_LOCLISTS, WDX_SEC_LOC);
+
+	p->locs.len = 0;
+	if (a->form_class == WDX_CLASS_LOCLIST)
+		return wdx_read_locs(&ctx, a->value, &p->locs, why);
+	*why = "out of memory";
+	if (!wdx_vec_reserve(&p->locs, 1))
+		return false;
+	p->locs.data[p->locs.len++] =
+		(struct wdx_loc){.whole = true, .expr = a->data, .size = a->size};
+	return true;
+}
+
+void wdx_die_locs(const struct wdx_cursor *c, const struct wdx_attr *a, const struct wdx_loc **l,
+		  size_t *n)
+{
+	struct wdx_pass *p = (struct wdx_pass *)c->pass;
+	const char *why;
+
+	*n = read_locs(p, a, &why) ? p->locs.len : 0;
+	*l = p->locs.data;
+}
+
 static bool collect_locs(struct wdx_pass *p, const struct wdx_attr *a)
 {
 	const char *why;
 
-	p->locs.len = 0;
-	if (a->form_class == WDX_CLASS_LOCLIST) {
-		struct wdx_list_ctx ctx = list_ctx(p, WDX_SEC_LOCLISTS, WDX_SEC_LOC);
-
-		if (wdx_read_locs(&ctx, a->value, &p->locs, &why))
-			return true;
-		wdx_pass_lost(p, WDX_LOST_LIST, why);
-		return false;
-	}
-	struct wdx_loc *l = wdx_vec_push(&p->locs);
-
-	if (!l) {
-		wdx_emit_latch(&p->emit, &wdx_nomem);
-		return false;
-	}
-	*l = (struct wdx_loc){.whole = true, .expr = a->data, .size = a->size};
-	return true;
+	if (read_locs(p, a, &why))
+		return true;
+	wdx_pass_lost(p, WDX_LOST_LIST, why);
+	return false;
 }
 
 static void location(struct wdx_pass *p, const struct wdx_attr *a)

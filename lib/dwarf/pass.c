@@ -418,6 +418,8 @@ struct wdx_error *wdx_pass_run(struct wdx_input *in, const struct wdx_pass_confi
 	p->v = config->visitor ? config->visitor : &identity;
 	p->cursor.pass = p;
 	err = wdx_pass_keep(p);
+	if (!err && config->between)
+		err = config->between(config->between_arg);
 	if (!err)
 		err = wdx_emit_init(&p->emit, in, config);
 	p->emit.cursor = &p->cursor;

@@ -12,7 +12,7 @@ enum { ENOUGH = 32 };
 
 static void add_probe(struct flow *x, const struct wdx_map_entity *e, const struct wdx_map_range *r)
 {
-	uint32_t place = wdx_machine_place(&x->m, &x->map->places.data[r->place]), i, value,
+	uint32_t place = wdx_machine_place(&x->m, &x->map->places.data[r->place]), i, value, holder,
 		 at = r->lo;
 	struct probe *p;
 
@@ -23,11 +23,12 @@ static void add_probe(struct flow *x, const struct wdx_map_entity *e, const stru
 		value = CONTEXT;
 	} else {
 		i = wdx_flow_first_shown(x, r->lo, r->hi);
-		if (i == NONE || e->index >= x->v.nlocals)
+		holder = wdx_flow_holder_of(x, e);
+		if (i == NONE || holder == NONE)
 			return;
 		if (x->code->intervals.data[i].lo > at)
 			at = x->code->intervals.data[i].lo;
-		value = wdx_value_at(&x->v, e->index, x->code->intervals.data[i].wasm);
+		value = wdx_value_at(&x->v, holder, x->code->intervals.data[i].wasm);
 	}
 	p = value ? wdx_vec_push(&x->probes) : NULL;
 	if (p)
@@ -51,7 +52,8 @@ void wdx_flow_find_probes(struct flow *x)
 	for (uint32_t i = 0; i < f->nentities; i++) {
 		const struct wdx_map_entity *e = &x->map->entities.data[f->first_entity + i];
 
-		if (e->kind != WDX_ENT_LOCAL && e->kind != WDX_ENT_CONTEXT)
+		if (e->kind != WDX_ENT_LOCAL && e->kind != WDX_ENT_STACK &&
+		    e->kind != WDX_ENT_CONTEXT)
 			continue;
 		for (uint32_t k = 0; k < e->n; k++)
 			add_probe(x, e, &x->map->ranges.data[e->first + k]);

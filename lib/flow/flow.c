@@ -97,9 +97,30 @@ static bool prepare(struct flow *x)
 	return prepare_values(x) && prepare_places(x);
 }
 
+/* The first wanted operand at or behind the position. */
+static struct wdx_operand *first_operand(const struct flow *x, uint32_t pos)
+{
+	const struct wdx_operands *all = &x->wish->operands;
+	size_t lo = 0, hi = all->len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (all->data[mid].lo < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return all->len ? all->data + lo : NULL;
+}
+
 static struct wdx_error *analyse(struct flow *x, bool *known)
 {
-	struct wdx_error *err = wdx_values_of(&x->v, x->wasm, x->f->wasm, known);
+	struct wdx_error *err;
+
+	x->v.operands = first_operand(x, x->f->wasm->start.v);
+	x->v.noperands = (size_t)(first_operand(x, x->f->wasm->end.v) - x->v.operands);
+	err = wdx_values_of(&x->v, x->wasm, x->f->wasm, known);
 
 	if (!err && *known)
 		err = wdx_machine_of(&x->m, x->wasm, x->f, known);
@@ -118,8 +139,8 @@ static void judge_claims(struct flow *x)
 					.assoc = x->assoc,
 					.preserved = x->preserved};
 
-	if (!x->nomem && x->check)
-		x->nomem = !wdx_check_function(x->check, &match);
+	if (!x->nomem && x->wish->check)
+		x->nomem = !wdx_check_function(x->wish->check, &match);
 }
 
 static void match(struct flow *x)
@@ -187,14 +208,14 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 		match(x);
 		judge_claims(x);
 		if (!x->nomem)
-			wdx_flow_put_locals(x);
-		wdx_flow_keep_others(x, f, false, WDX_ENT_STACK, WDX_ENT_CONTEXT);
+			wdx_flow_put_holders(x);
+		wdx_flow_keep_others(x, f, false, WDX_ENT_GLOBAL, WDX_ENT_CONTEXT);
 		if (!x->nomem)
 			wdx_flow_put_context(x);
 		wdx_flow_keep_others(x, f, false, WDX_ENT_MEMORY, UINT32_MAX);
 	} else {
-		if (x->check)
-			wdx_check_skip(x->check, x->map, f);
+		if (x->wish->check)
+			wdx_check_skip(x->wish->check, x->map, f);
 		wdx_flow_keep_others(x, f, true, 0, 0);
 	}
 	f->first_entity = first;
@@ -225,15 +246,15 @@ static void take(struct flow *x)
 
 struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wasm,
 				  const struct wdx_target *target, const struct wdx_codeindex *code,
-				  struct wdx_check *check, struct wdx_flow_stats *stats)
+				  struct wdx_flow_wish *wish, struct wdx_flow_stats *stats)
 {
 	uint32_t steps = MAX_STEPS;
 	struct flow x = {.map = map,
 			 .wasm = wasm,
 			 .code = code,
 			 .stats = stats,
-			 .check = check,
-			 .v.keep_uses = check != NULL,
+			 .wish = wish,
+			 .v.keep_uses = wish->check != NULL,
 			 .steps = &steps};
 	struct wdx_error *err = wdx_machine_init(&x.m, map, target, code);
 
@@ -246,9 +267,9 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 			err = refine_function(&x, &map->funcs.data[i], i);
 		if (!err)
 			take(&x);
-	} else if (!err && check) {
+	} else if (!err && wish->check) {
 		for (size_t i = 0; i < map->funcs.len; i++)
-			wdx_check_skip(check, map, &map->funcs.data[i]);
+			wdx_check_skip(wish->check, map, &map->funcs.data[i]);
 	}
 	wdx_values_deinit(&x.v);
 	wdx_machine_deinit(&x.m);

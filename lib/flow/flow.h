@@ -9,6 +9,7 @@
 #define WDX_FLOW_H
 
 #include "flow/code.h"
+#include "flow/values.h"
 
 struct wdx_check; /* check.h */
 
@@ -17,11 +18,15 @@ struct wdx_flow_stats {
 	uint64_t claims, proved;      /* ranges of the map looked at; borne out by the code */
 };
 
-/* Replaces the ranges of locals and of the context pointer in the map by those proved, in functions
- * whose code can be followed; others keep what the map claims.  The claims are judged as well where
- * `check` is not NULL. */
+struct wdx_flow_wish {
+	struct wdx_operands operands; /* slots of the operand stack that are to be found, by lo */
+	struct wdx_check *check;      /* NULL: the claims are not judged */
+};
+
+/* Replaces the ranges of locals, operand slots and the context pointer in the map by those proved,
+ * in functions whose code can be followed; others keep what the map claims. */
 struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wasm,
 				  const struct wdx_target *target, const struct wdx_codeindex *code,
-				  struct wdx_check *check, struct wdx_flow_stats *stats);
+				  struct wdx_flow_wish *wish, struct wdx_flow_stats *stats);
 
 #endif

@@ -25,8 +25,8 @@ struct holding { /* a place holds a wasm value over a stretch of code: its low `
 	uint32_t lo, hi;
 };
 
-struct user { /* a local has a value in a range of the body */
-	uint32_t value, local;
+struct user { /* a local or operand slot has a value in a range of the body */
+	uint32_t value, holder;
 	uint32_t lo, hi;
 };
 
@@ -121,8 +121,8 @@ struct flow {
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
 	struct convention *convention;
-	uint32_t *steps;	 /* left; MAX_STEPS for each function */
-	struct wdx_check *check; /* NULL: the claims are not judged */
+	uint32_t *steps; /* left; MAX_STEPS for each function */
+	struct wdx_flow_wish *wish;
 	bool nomem;
 };
 
@@ -160,6 +160,14 @@ static inline uint32_t wdx_flow_width_of(uint8_t type)
 static inline uint8_t wdx_flow_type_of(const struct flow *x, uint32_t local)
 {
 	return wdx_wasm_local_type(x->wasm, x->f->wasm, local);
+}
+
+/* The holder (values.h) that a claim is about; NONE: nothing is known of it. */
+static inline uint32_t wdx_flow_holder_of(const struct flow *x, const struct wdx_map_entity *e)
+{
+	if (e->kind == WDX_ENT_STACK)
+		return wdx_values_slot(&x->v, e->index);
+	return e->index < x->v.nlocals ? e->index : NONE;
 }
 
 /* ---- flow.c ------------------------------------------------------------------------------------
@@ -205,9 +213,9 @@ void wdx_flow_find_holdings(struct flow *x);
 void wdx_flow_index_terms(struct flow *x);
 void wdx_flow_find_users(struct flow *x);
 void wdx_flow_find_pieces(struct flow *x);
-/* The new map: locals, the context pointer, and what else the old one says, of kinds in [from, to)
- * or all. */
-void wdx_flow_put_locals(struct flow *x);
+/* The new map: locals and operand slots, the context pointer, and what else the old one says, of
+ * kinds in [from, to) or all. */
+void wdx_flow_put_holders(struct flow *x);
 void wdx_flow_put_context(struct flow *x);
 void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all, uint32_t from,
 			  uint32_t to);

@@ -97,11 +97,13 @@ void wdx_flow_find_holdings(struct flow *x)
 				     holding_key);
 }
 
-/* Local after local, by position. */
+/* Locals, then operand slots, each by position. */
 void wdx_flow_find_users(struct flow *x)
 {
+	uint32_t n = x->v.nlocals + (uint32_t)x->v.slots.len;
+
 	x->users.len = 0;
-	for (uint32_t i = 0; i < x->v.nlocals && !x->nomem; i++) {
+	for (uint32_t i = 0; i < n && !x->nomem; i++) {
 		uint32_t end = x->v.first[i + 1];
 
 		for (uint32_t k = x->v.first[i]; k < end; k++) {
@@ -298,11 +300,20 @@ static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct fou
 			  how);
 }
 
+static uint32_t user_width(const struct flow *x, const struct user *u)
+{
+	uint8_t type = u->holder < x->v.nlocals
+			       ? wdx_flow_type_of(x, u->holder)
+			       : wdx_value_type(x->wasm, x->f->wasm, &x->v, u->value);
+
+	return wdx_flow_width_of(type);
+}
+
 /* Where a place holds the value, to which the addend is added. */
 static void use_holdings(struct flow *x, const struct user *u, uint32_t value, uint64_t addend)
 {
 	const uint32_t *start = x->holdings_of.start.data + value;
-	uint32_t width = wdx_flow_width_of(wdx_flow_type_of(x, u->local));
+	uint32_t width = user_width(x, u);
 	bool sum = value != u->value;
 
 	for (uint32_t i = start[0]; i < start[1]; i++) {
@@ -455,15 +466,17 @@ static void put_entity(struct flow *x, uint32_t kind, uint32_t index)
 	x->nomem |= !slot;
 }
 
-void wdx_flow_put_locals(struct flow *x)
+void wdx_flow_put_holders(struct flow *x)
 {
 	for (size_t i = 0; i < x->users.len;) {
-		uint32_t local = x->users.data[i].local;
+		uint32_t holder = x->users.data[i].holder;
+		bool local = holder < x->v.nlocals;
 
 		x->found.len = 0;
-		for (; i < x->users.len && x->users.data[i].local == local; i++)
+		for (; i < x->users.len && x->users.data[i].holder == holder; i++)
 			use(x, &x->users.data[i]);
-		put_entity(x, WDX_ENT_LOCAL, local);
+		put_entity(x, local ? WDX_ENT_LOCAL : WDX_ENT_STACK,
+			   local ? holder : x->v.slots.data[holder - x->v.nlocals]);
 	}
 }
 

@@ -49,6 +49,16 @@ struct set {
 	uint32_t pos, local;
 };
 
+struct watch {		  /* a wanted slot, while the walk is in its range */
+	uint32_t operand; /* in wdx_values.operands */
+	uint32_t holder;  /* in wdx_values.slots */
+};
+
+struct watched { /* what was found of one */
+	uint32_t holder;
+	struct wdx_segment s;
+};
+
 struct wdx_values_work {
 	const struct wdx_wasm *m;
 	const struct wdx_wasm_func *f;
@@ -60,6 +70,10 @@ struct wdx_values_work {
 	WDX_VEC(struct loop_phi) phis;
 	WDX_VEC(struct change) changes;
 	WDX_VEC(struct set) sets;
+	WDX_VEC(struct watch) watches;
+	WDX_VEC(struct watched) watched;
+	WDX_VEC(uint32_t) held; /* by each of wdx_values.slots, as seen last */
+	size_t next_operand;
 	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
 	uint32_t *locals, *last; /* by local: its value, its last change */
 	uint32_t next_loop;
@@ -718,36 +732,151 @@ static void begin(struct wdx_values_work *w)
 	}
 }
 
-/* Changes come in the order of positions; they are dealt out to the locals.  Of several at one
- * position the last counts. */
+/* Changes come in the order of positions; they are dealt out to locals and slots.  Of several at
+ * one position the last counts. */
 static void file_segments(struct wdx_values_work *w)
 {
 	struct wdx_values *v = w->v;
-	uint32_t n = v->nlocals;
+	size_t n = v->nlocals + v->slots.len, nsegments = w->changes.len + w->watched.len;
+	const struct watched *s;
 	const struct change *c;
 
-	v->first = realloc(v->first, ((size_t)n + 2) * sizeof(*v->first));
+	v->first = realloc(v->first, (n + 2) * sizeof(*v->first));
 	v->segments.len = 0;
-	if (!v->first || !wdx_vec_reserve(&v->segments, w->changes.len)) {
+	if (!v->first || !wdx_vec_reserve(&v->segments, nsegments)) {
 		w->nomem = true;
 		return;
 	}
-	memset(v->first, 0, ((size_t)n + 2) * sizeof(*v->first));
+	memset(v->first, 0, (n + 2) * sizeof(*v->first));
 	wdx_vec_each (c, &w->changes)
 		v->first[c->local + 2]++;
-	for (uint32_t i = 2; i <= n; i++)
+	wdx_vec_each (s, &w->watched)
+		v->first[v->nlocals + s->holder + 2]++;
+	for (size_t i = 2; i <= n; i++)
 		v->first[i] += v->first[i - 1];
 	wdx_vec_each (c, &w->changes)
 		v->segments.data[v->first[c->local + 1]++] = c->s;
-	v->segments.len = w->changes.len;
+	wdx_vec_each (s, &w->watched)
+		v->segments.data[v->first[v->nlocals + s->holder + 1]++] = s->s;
+	v->segments.len = nsegments;
+}
+
+/* ---- the operand stack ------------------------------------------------------------------------
+ */
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Which slots are wanted anywhere. */
+static void find_slots(struct wdx_values_work *w)
+{
+	size_t n = 0, nslots = w->v->noperands;
+	uint32_t *slots;
+
+	w->v->slots.len = w->held.len = 0;
+	if (!nslots)
+		return;
+	if (!wdx_vec_reserve(&w->v->slots, nslots) || !wdx_vec_reserve(&w->held, nslots)) {
+		w->nomem = true;
+		return;
+	}
+	slots = w->v->slots.data;
+	for (size_t i = 0; i < nslots; i++)
+		slots[i] = w->v->operands[i].slot;
+	qsort(slots, nslots, sizeof(*slots), by_number);
+	for (size_t i = 0; i < nslots; i++)
+		if (!i || slots[i] != slots[i - 1])
+			slots[n++] = slots[i];
+	w->v->slots.len = w->held.len = n;
+	memset(w->held.data, 0, n * sizeof(*w->held.data));
+}
+
+/* Those whose ranges begin by pos. */
+static void begin_watches(struct wdx_values_work *w, uint32_t pos)
+{
+	const struct wdx_operand *o = w->v->operands;
+
+	for (; w->next_operand < w->v->noperands && o[w->next_operand].lo <= pos;
+	     w->next_operand++) {
+		struct watch *k = wdx_vec_push(&w->watches);
+		uint32_t holder = wdx_values_slot(w->v, o[w->next_operand].slot);
+
+		w->nomem |= !k;
+		if (w->nomem)
+			return;
+		*k = (struct watch){(uint32_t)w->next_operand, holder - w->v->nlocals};
+	}
+}
+
+static void note_held(struct wdx_values_work *w, uint32_t holder, uint32_t pos, uint32_t value)
+{
+	struct watched *s;
+
+	if (w->held.data[holder] == value)
+		return;
+	w->held.data[holder] = value;
+	s = wdx_vec_push(&w->watched);
+	if (s)
+		*s = (struct watched){holder, {pos, value}};
+	w->nomem |= !s;
+}
+
+static void note_type(struct wdx_values_work *w, struct wdx_operand *o, uint32_t value)
+{
+	uint8_t type = value ? wdx_value_type(w->m, w->f, w->v, value) : 0;
+
+	if (value && (!type || (o->type && o->type != type)))
+		o->type = WDX_OPERAND_MIXED;
+	else if (value)
+		o->type = type;
+}
+
+/* Drops those whose ranges end by pos; another may want the same slot still. */
+static void end_watches(struct wdx_values_work *w, uint32_t pos)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->watches.len; i++) {
+		struct watch watch = w->watches.data[i];
+
+		if (w->v->operands[watch.operand].hi <= pos)
+			note_held(w, watch.holder, pos, 0);
+		else
+			w->watches.data[n++] = watch;
+	}
+	w->watches.len = n;
+}
+
+/* What the wanted slots hold before the instruction at pos. */
+static void watch(struct wdx_values_work *w, uint32_t pos)
+{
+	begin_watches(w, pos);
+	if (!w->watches.len || w->nomem)
+		return;
+	end_watches(w, pos);
+	spend(w, w->watches.len);
+	for (size_t i = 0; i < w->watches.len && !w->nomem; i++) {
+		const struct watch *k = &w->watches.data[i];
+		uint32_t slot = w->v->slots.data[k->holder];
+		bool there = slot < w->stack.len && !top(w)->dead;
+		uint32_t value = there ? w->stack.data[slot] : 0;
+
+		note_held(w, k->holder, pos, value);
+		note_type(w, &w->v->operands[k->operand], value);
+	}
 }
 
 static void reset(struct wdx_values_work *w)
 {
 	w->v->values.len = w->v->inputs.len = w->v->stores.len = w->v->uses.len = 0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
-	w->changes.len = 0;
+	w->changes.len = w->watches.len = w->watched.len = 0;
 	w->next_loop = 0;
+	w->next_operand = 0;
 	w->budget = MAX_COMPARED;
 	w->unknown = w->nomem = false;
 }
@@ -758,11 +887,14 @@ static void walk(struct wdx_values_work *w)
 	struct wdx_insn insn;
 
 	find_sets(w);
+	find_slots(w);
 	if (!w->unknown && !w->nomem)
 		begin(w);
 	wdx_insn_begin(&it, w->m, w->f);
-	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn))
+	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn)) {
+		watch(w, insn.pos.v);
 		step(w, &insn);
+	}
 	wdx_error_destroy(it.err);
 	if (!w->unknown && !w->nomem)
 		file_segments(w);
@@ -804,8 +936,12 @@ void wdx_values_deinit(struct wdx_values *v)
 	wdx_vec_free(&v->segments);
 	wdx_vec_free(&v->stores);
 	wdx_vec_free(&v->uses);
+	wdx_vec_free(&v->slots);
 	free(v->first);
 	if (w) {
+		wdx_vec_free(&w->watches);
+		wdx_vec_free(&w->watched);
+		wdx_vec_free(&w->held);
 		wdx_vec_free(&w->stack);
 		wdx_vec_free(&w->open);
 		wdx_vec_free(&w->labels);
@@ -821,9 +957,9 @@ void wdx_values_deinit(struct wdx_values *v)
 	memset(v, 0, sizeof(*v));
 }
 
-uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos)
+uint32_t wdx_value_at(const struct wdx_values *v, uint32_t holder, uint32_t pos)
 {
-	uint32_t lo = v->first[local], hi = v->first[local + 1];
+	uint32_t lo = v->first[holder], hi = v->first[holder + 1];
 
 	while (lo < hi) { /* the first segment behind pos */
 		uint32_t mid = lo + (hi - lo) / 2;
@@ -833,7 +969,45 @@ uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos)
 		else
 			hi = mid;
 	}
-	return lo == v->first[local] ? 0 : v->segments.data[lo - 1].value;
+	return lo == v->first[holder] ? 0 : v->segments.data[lo - 1].value;
+}
+
+uint32_t wdx_values_slot(const struct wdx_values *v, uint32_t slot)
+{
+	const uint32_t *found =
+		v->slots.len ? bsearch(&slot, v->slots.data, v->slots.len, sizeof(slot), by_number)
+			     : NULL;
+
+	return found ? v->nlocals + (uint32_t)(found - v->slots.data) : NONE;
+}
+
+static uint8_t result_type(const struct wdx_wasm *m, const struct wdx_value *v)
+{
+	struct wdx_insn insn;
+
+	if (v->type == WDX_VALUE_CALL)
+		return (uint8_t)v->bits;
+	if (v->type != WDX_WASM_GLOBAL_GET)
+		return wdx_insn_result(v->type);
+	wdx_insn_at(m, (wdx_codepos){v->pos}, &insn);
+	return insn.imm[0] < m->globals.len ? m->globals.data[insn.imm[0]].type : 0;
+}
+
+uint8_t wdx_value_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
+		       const struct wdx_values *v, uint32_t value)
+{
+	const struct wdx_value *is = &v->values.data[value];
+
+	switch (is->kind) {
+	case WDX_VALUE_PARAM:
+	case WDX_VALUE_PHI:
+		return wdx_wasm_local_type(m, f, is->arg);
+	case WDX_VALUE_CONST:
+		return is->type;
+	case WDX_VALUE_INSN:
+		return is->type ? result_type(m, is) : 0;
+	}
+	return 0;
 }
 
 struct wdx_term wdx_value_term(const struct wdx_values *v, uint32_t value)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
- * The values of a wasm function: which definition each local holds at each instruction.
+ * The values of a wasm function: which definition each local holds at each instruction, and each
+ * slot of the operand stack where that is wanted.
  *
  * A definition is a parameter, a constant, the result of an instruction, or the merge of several at
  * a label (a phi).  Copies by local.get, local.set and local.tee are resolved away, and equal
@@ -42,8 +43,22 @@ struct wdx_value_input {
 	uint32_t value; /* what the local holds then */
 };
 
-/* A local holds `value` before the instruction at `pos` and those that follow in the body, up to
- * the next segment of the same local. */
+/* A slot of the operand stack, 0 is the bottom of the function's, is wanted before the instructions
+ * at positions in [lo, hi). */
+struct wdx_operand {
+	uint32_t lo, hi, slot;
+	uint8_t type; /* found: enum wdx_valtype of what it holds there; 0: nothing known,
+			 WDX_OPERAND_MIXED: several, or one that is not known */
+};
+
+enum { WDX_OPERAND_MIXED = 0xff };
+
+struct wdx_operands {
+	WDX_VEC(struct wdx_operand);
+};
+
+/* A local or slot holds `value` before the instruction at `pos` and those that follow in the body,
+ * up to the next segment of the same one. */
 struct wdx_segment {
 	uint32_t pos, value;
 };
@@ -60,11 +75,14 @@ struct wdx_value_use { /* an instruction takes the value from the operand stack 
 struct wdx_values {
 	WDX_VEC(struct wdx_value) values; /* [0] is unknown */
 	WDX_VEC(struct wdx_value_input) inputs;
-	WDX_VEC(struct wdx_segment) segments;  /* local after local, by position */
+	WDX_VEC(struct wdx_segment) segments;  /* holder after holder, by position */
 	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
 	bool keep_uses;			       /* to be set: fill the next, too */
 	WDX_VEC(struct wdx_value_use) uses;    /* by position */
-	uint32_t *first;		       /* of each local, nlocals + 1 */
+	struct wdx_operand *operands;	       /* to be set: what is wanted in the body, by lo; */
+	size_t noperands;		       /* their types are filled in */
+	WDX_VEC(uint32_t) slots; /* those of them, ascending: holders behind the locals */
+	uint32_t *first;	 /* of each holder, nlocals + slots.len + 1 */
 	uint32_t nlocals;
 	struct wdx_values_work *work; /* kept between functions */
 };
@@ -76,8 +94,15 @@ struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 				const struct wdx_wasm_func *f, bool *known);
 void wdx_values_deinit(struct wdx_values *v);
 
-/* What the local holds before the instruction at pos. */
-uint32_t wdx_value_at(const struct wdx_values *v, uint32_t local, uint32_t pos);
+/* What the local or slot holds before the instruction at pos. */
+uint32_t wdx_value_at(const struct wdx_values *v, uint32_t holder, uint32_t pos);
+
+/* The holder that is the slot of the operand stack; UINT32_MAX: it is not wanted. */
+uint32_t wdx_values_slot(const struct wdx_values *v, uint32_t slot);
+
+/* enum wdx_valtype of a value; 0: not known. */
+uint8_t wdx_value_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
+		       const struct wdx_values *v, uint32_t value);
 
 /* A value as root + off, of which so many bytes count. */
 struct wdx_term {

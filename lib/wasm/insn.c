@@ -65,6 +65,25 @@ bool wdx_insn_arity(uint16_t opcode, unsigned *operands, unsigned *results)
 	return true;
 }
 
+uint8_t wdx_insn_result(uint8_t opcode)
+{
+	static const struct {
+		uint8_t last, type; /* of opcodes behind the row before */
+	} rows[] = {
+		{0x27, 0},	 {0x28, WDX_I32}, {0x29, WDX_I64}, {0x2a, WDX_F32}, {0x2b, WDX_F64},
+		{0x2f, WDX_I32}, {0x35, WDX_I64}, {0x40, 0},	   {0x41, WDX_I32}, {0x42, WDX_I64},
+		{0x43, WDX_F32}, {0x44, WDX_F64}, {0x78, WDX_I32}, {0x8a, WDX_I64}, {0x98, WDX_F32},
+		{0xa6, WDX_F64}, {0xab, WDX_I32}, {0xb1, WDX_I64}, {0xb6, WDX_F32}, {0xbb, WDX_F64},
+		{0xbc, WDX_I32}, {0xbd, WDX_I64}, {0xbe, WDX_F32}, {0xbf, WDX_F64}, {0xc1, WDX_I32},
+		{0xc4, WDX_I64}, {0xff, 0},
+	};
+	size_t i = 0;
+
+	while (rows[i].last < opcode)
+		i++;
+	return rows[i].type;
+}
+
 static bool is_prefix(uint8_t byte)
 {
 	return byte >= 0xfb && byte <= 0xfe;

@@ -87,6 +87,7 @@ static enum wdx_keep keep(const struct wdx_cursor *c, void *arg)
 	if (!wdx_pointers_note(&x->pointers, c) ||
 	    (function && !has_code(c->die) && !wdx_xlat_note_return(x, c->die, NULL)))
 		x->pointers.failed = true;
+	wdx_xlat_note_operands(x, c);
 	if ((!function && !label && !is_block(c->die->tag)) || !has_code(c->die))
 		return WDX_KEEP;
 	wdx_die_pcs(c, &r, &n);
@@ -562,6 +563,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_code_deinit(&x->code);
 	wdx_vec_free(&x->scopes);
 	wdx_vec_free(&x->entries);
+	wdx_vec_free(&x->operands);
 	wdx_vec_free(&x->silent);
 	wdx_vec_free(&x->origins);
 	wdx_vec_free(&x->scope_ranges);

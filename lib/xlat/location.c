@@ -599,6 +599,8 @@ static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const
 	enum wdx_loss loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
 					     use_of(a->name), l->expr, l->size);
 
+	if (loss == WDX_LOSS_NONE && x->xexpr.nneeds && !wdx_xlat_type_operands(x, l))
+		return WDX_LOSS_OPERAND_STACK;
 	if (loss == WDX_LOSS_NONE && is_variable(c, a) && wdx_pointers_native(x, c))
 		return wdx_xexpr_pointer(&x->xexpr);
 	if (loss == WDX_LOSS_NONE && x->xexpr.pieces && wdx_pointers_fill(&x->pointers))

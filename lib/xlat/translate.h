@@ -10,6 +10,7 @@
 #include "wdx.h"
 #include "wdx_pass.h"
 #include "flow/code.h"
+#include "flow/values.h"
 #include "xlat/expr.h"
 #include "xlat/loss.h"
 #include "xlat/pointers.h"
@@ -48,6 +49,8 @@ struct wdx_xlat {
 
 	WDX_VEC(struct wdx_origin) silent;  /* of functions that return in memory; by offset */
 	WDX_VEC(struct wdx_origin) origins; /* of functions without code */
+
+	struct wdx_operands operands; /* wanted: found in the first pass; then sorted */
 
 	struct wdx_pointers pointers;
 
@@ -100,6 +103,15 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 				   void *arg);
 enum wdx_verdict wdx_xlat_lines(const struct wdx_cursor *c, const struct wdx_line_table *t,
 				struct wdx_emit *e, void *arg);
+
+/* Operand slots (operands.c).  Notes those that the locations of a variable read: in the first
+ * pass, with the code that the walk is in. */
+void wdx_xlat_note_operands(struct wdx_xlat *x, const struct wdx_cursor *c);
+/* Between the passes. */
+void wdx_xlat_sort_operands(struct wdx_xlat *x);
+/* Tells the parsed expression of the entry what is known of the slots that it reads.  false: of one
+ * it is known that it may hold things of several types there. */
+bool wdx_xlat_type_operands(struct wdx_xlat *x, const struct wdx_loc *l);
 
 /* What becomes of a type that debuggers lay out their own way (layout.c). */
 enum wdx_verdict wdx_xlat_layout(struct wdx_xlat *x, const struct wdx_cursor *c,

@@ -327,6 +327,7 @@ static void run(const struct match *c, const char *wanted)
 {
 	char got[TEXT], faults[TEXT] = "";
 	struct wdx_check check = {.fault = note_fault, .arg = faults};
+	struct wdx_flow_wish wish = {.check = &check};
 	struct wdx_flow_stats stats;
 	struct wdx_codeindex code;
 	struct wdx_target *target;
@@ -346,7 +347,7 @@ static void run(const struct match *c, const char *wanted)
 	}
 	err = wdx_code_init(&code, &m, &map, target);
 	if (!err)
-		err = wdx_flow_refine(&map, &m, target, &code, &check, &stats);
+		err = wdx_flow_refine(&map, &m, target, &code, &wish, &stats);
 	ok(!err && stats.followed, "%s: followed", c->what);
 	describe(&map, c->local, got, sizeof(got));
 	compare(c->what, got, c->places);
