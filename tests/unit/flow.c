@@ -18,12 +18,19 @@
 
 enum { TEXT = 1024 };
 
+enum { OPERAND = 1 << 16 }; /* added to the number of a slot of the operand stack */
+
 struct match {
 	const char *what;
 	uint32_t local;
 	const char *wasm; /* in hexadecimal digits */
 	const char *map;
 	const char *places; /* of the local: native range, place; r0 is a register, = a constant */
+};
+
+struct stacked { /* an operand is wanted; of the type that is found */
+	struct match match;
+	struct wdx_operand wanted;
 };
 
 struct faulty { /* some of its claims the code contradicts */
@@ -192,6 +199,51 @@ static const struct match cases[] = {
 	 "8-21 =0; 2c-33 =0"},
 };
 
+static const struct stacked stacked[] = {
+	/* sub rsp,24; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; call M; M: mov eax, [rsp+8]; add
+	 * eax, 1; R: add rsp,24; ret */
+	{{"what an instruction leaves on the stack", OPERAND + 0,
+	  "0061736d01000000010b0260037f7f7f017f60000003030200010a13020e01017f200241036c1001"
+	  "41016a0b02000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	  "\"module\":{\"size\":47,\"sha256\":\"233c8e59c2f59be9d844ad9effccf8a20f55bc0c31eabb7"
+	  "b9e80819a2b0b838c\"},\"offsets\":\"code-section\",\"code\":{\"size\":29,\"bytes\":\""
+	  "SIPsGGvCA0iJRCQI6AAAAACLRCQIg8ABSIPEGMM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp"
+	  "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"p"
+	  "arts\":[{\"lo\":0,\"hi\":29,\"pairs\":[[0,null],[4,9],[7,10],[17,14],[24,15]]}],\"lo"
+	  "cals\":[{\"index\":2,\"ranges\":[[0,4,{\"reg\":\"rdx\"}]]}],\"stack\":[{\"index\":0,\"r"
+	  "anges\":[[7,12,{\"reg\":\"rax\"}]]}],\"calls\":[17]}]}",
+	  "7-c r0; c-18 cfa-24"},
+	 {10, 15, 0, WDX_I32}},
+	/* the same */
+	{{"a slot of the stack that holds nothing yet", OPERAND + 1,
+	  "0061736d01000000010b0260037f7f7f017f60000003030200010a13020e01017f200241036c1001"
+	  "41016a0b02000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	  "\"module\":{\"size\":47,\"sha256\":\"233c8e59c2f59be9d844ad9effccf8a20f55bc0c31eabb7"
+	  "b9e80819a2b0b838c\"},\"offsets\":\"code-section\",\"code\":{\"size\":29,\"bytes\":\""
+	  "SIPsGGvCA0iJRCQI6AAAAACLRCQIg8ABSIPEGMM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp"
+	  "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"p"
+	  "arts\":[{\"lo\":0,\"hi\":29,\"pairs\":[[0,null],[4,9],[7,10],[17,14],[24,15]]}],\"lo"
+	  "cals\":[{\"index\":2,\"ranges\":[[0,4,{\"reg\":\"rdx\"}]]}],\"calls\":[17]}]}",
+	  ""},
+	 {10, 12, 1, 0}},
+	/* the same */
+	{{"a claim of a slot of the stack that the code does not bear out", OPERAND + 0,
+	  "0061736d01000000010b0260037f7f7f017f60000003030200010a13020e01017f200241036c1001"
+	  "41016a0b02000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	  "\"module\":{\"size\":47,\"sha256\":\"233c8e59c2f59be9d844ad9effccf8a20f55bc0c31eabb7"
+	  "b9e80819a2b0b838c\"},\"offsets\":\"code-section\",\"code\":{\"size\":29,\"bytes\":\""
+	  "SIPsGGvCA0iJRCQI6AAAAACLRCQIg8ABSIPEGMM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp"
+	  "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"p"
+	  "arts\":[{\"lo\":0,\"hi\":29,\"pairs\":[[0,null],[4,9],[7,10],[17,14],[24,15]]}],\"lo"
+	  "cals\":[{\"index\":2,\"ranges\":[[0,4,{\"reg\":\"rdx\"}]]}],\"stack\":[{\"index\":0,\"r"
+	  "anges\":[[17,24,{\"reg\":\"rbx\"}]]}],\"calls\":[17]}]}",
+	  ""},
+	 {10, 15, 0, WDX_I32}},
+};
+
 static const struct faulty faulty[] = {
 	/* push rbp; mov rbp, rsp; sub rsp,32; mov [rsp], rbx; p0: imul eax, edx, 3; p1: mov
 	 * [rsp+8], rax; mov rcx, rax; q: call M; M: mov eax, [rsp+8]; add eax, 1; R: mov rbx,
@@ -276,6 +328,7 @@ static void unhex(const char *text, struct wdx_buf *b)
 
 static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t size)
 {
+	uint32_t kind = local & OPERAND ? WDX_ENT_STACK : WDX_ENT_LOCAL, index = local & ~OPERAND;
 	const struct wdx_map_func *f = &m->funcs.data[0];
 	size_t n = 0;
 
@@ -283,8 +336,7 @@ static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t 
 	for (uint32_t i = 0; i < f->nentities; i++) {
 		const struct wdx_map_entity *e = &m->entities.data[f->first_entity + i];
 
-		for (uint32_t k = 0; e->kind == WDX_ENT_LOCAL && e->index == local && k < e->n;
-		     k++) {
+		for (uint32_t k = 0; e->kind == kind && e->index == index && k < e->n; k++) {
 			const struct wdx_map_range *r = &m->ranges.data[e->first + k];
 			const struct wdx_place *p = &m->places.data[r->place];
 			bool sum = p->kind == WDX_PLACE_SUM;
@@ -323,7 +375,7 @@ static void compare(const char *what, const char *got, const char *wanted)
 		printf("# got:    %s\n# wanted: %s\n", got, wanted);
 }
 
-static void run(const struct match *c, const char *wanted)
+static void run(const struct match *c, const struct wdx_operand *operand, const char *wanted)
 {
 	char got[TEXT], faults[TEXT] = "";
 	struct wdx_check check = {.fault = note_fault, .arg = faults};
@@ -345,14 +397,19 @@ static void run(const struct match *c, const char *wanted)
 		printf("# %s\n", wdx_error_message(err));
 		exit(1);
 	}
+	if (operand)
+		*wdx_vec_push(&wish.operands) = *operand;
 	err = wdx_code_init(&code, &m, &map, target);
 	if (!err)
 		err = wdx_flow_refine(&map, &m, target, &code, &wish, &stats);
 	ok(!err && stats.followed, "%s: followed", c->what);
 	describe(&map, c->local, got, sizeof(got));
 	compare(c->what, got, c->places);
+	if (operand)
+		ok(wish.operands.data[0].type == operand->type, "%s: the type", c->what);
 	compare(c->what, faults, wanted);
 	wdx_error_destroy(err);
+	wdx_vec_free(&wish.operands);
 	wdx_check_deinit(&check);
 	wdx_code_deinit(&code);
 	wdx_map_deinit(&map);
@@ -364,8 +421,10 @@ static void run(const struct match *c, const char *wanted)
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		run(&cases[i], "");
+		run(&cases[i], NULL, "");
+	for (size_t i = 0; i < sizeof(stacked) / sizeof(*stacked); i++)
+		run(&stacked[i].match, &stacked[i].wanted, "");
 	for (size_t i = 0; i < sizeof(faulty) / sizeof(*faulty); i++)
-		run(&faulty[i].match, faulty[i].faults);
+		run(&faulty[i].match, NULL, faulty[i].faults);
 	return done();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The generic pass over DWARF made up here: as the identity, with visitors, on bad input. */
+#include "base/error.h"
 #include "dwarf/decode.h"
 #include "dwarf/encode.h"
 
@@ -1155,6 +1156,96 @@ static void test_type_units(void)
 	synth_deinit(&s);
 }
 
+/* ---- between the passes ------------------------------------------------------------------------
+ */
+
+struct survey { /* locations as the first pass meets them */
+	unsigned entries, dies;
+	uint64_t first_lo, expr_bytes;
+	bool over, stop, late;
+};
+
+static enum wdx_keep look(const struct wdx_cursor *c, void *arg)
+{
+	const struct wdx_attr *a = wdx_die_attr(c->die, DW_AT_location);
+	struct survey *x = arg;
+	const struct wdx_loc *l;
+	size_t n;
+
+	x->dies++;
+	x->late |= x->over;
+	if (!a)
+		return WDX_KEEP;
+	wdx_die_locs(c, a, &l, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (!l[i].whole && !x->first_lo)
+			x->first_lo = l[i].lo;
+		x->expr_bytes += l[i].size;
+	}
+	x->entries += (unsigned)n;
+	return WDX_KEEP;
+}
+
+static enum wdx_verdict expect_over(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
+{
+	struct survey *x = arg;
+
+	(void)c, (void)e;
+	x->late |= !x->over;
+	return WDX_COPY;
+}
+
+static struct wdx_error *turn(void *arg)
+{
+	struct survey *x = arg;
+
+	x->over = true;
+	return x->stop ? wdx_bad_input("stopped between the passes") : NULL;
+}
+
+static struct wdx_error *survey(struct synth *s, struct survey *x)
+{
+	static const struct wdx_visitor v = {.keep = look, .unit = expect_over};
+	struct wdx_debug_section sections[S_COUNT];
+	size_t n = synth_sections(s, sections);
+	struct wdx_pass_config config = {
+		.visitor = &v, .arg = x, .between = turn, .between_arg = x};
+	struct wdx_pass_output out;
+	struct wdx_input *in;
+	struct wdx_error *err = wdx_input_open(&in, sections, n, false);
+
+	if (err)
+		return err;
+	err = wdx_pass_run(in, &config, &out);
+	if (!err)
+		wdx_pass_output_deinit(&out);
+	wdx_input_close(in);
+	return err;
+}
+
+static void test_between(void)
+{
+	struct survey x = {0};
+	struct wdx_error *err;
+	struct synth s;
+
+	for (unsigned version = 4; version <= 5; version++) {
+		world(&s, version, false);
+		x = (struct survey){0};
+		err = survey(&s, &x);
+		ok(!err && x.entries == 3 && x.first_lo == 0x1000 && x.expr_bytes,
+		   "version %u: locations in the first pass", version);
+		ok(!err && x.dies && x.over && !x.late, "version %u: a turn between the passes",
+		   version);
+		x = (struct survey){.stop = true};
+		err = survey(&s, &x);
+		ok(err && strstr(wdx_error_message(err), "stopped between"),
+		   "version %u: an error there ends the run", version);
+		wdx_error_destroy(err);
+		synth_deinit(&s);
+	}
+}
+
 /* ---- bad input ---------------------------------------------------------------------------------
  */
 
@@ -1168,10 +1259,17 @@ struct target {
 static enum wdx_keep keep_some(const struct wdx_cursor *c, void *arg)
 {
 	const struct wdx_range *r;
+	const struct wdx_loc *l;
 	size_t n;
 
 	(void)arg;
 	wdx_die_pcs(c, &r, &n);
+	for (size_t i = 0; i < c->die->nattrs; i++) {
+		const struct wdx_attr *a = &c->die->attrs[i];
+
+		if (a->form_class == WDX_CLASS_EXPR || a->form_class == WDX_CLASS_LOCLIST)
+			wdx_die_locs(c, a, &l, &n);
+	}
 	return c->die->offset % 3 ? WDX_KEEP : WDX_KEEP_NOT;
 }
 
@@ -1337,6 +1435,7 @@ int main(void)
 	test_frames();
 	test_type_units();
 	test_empty();
+	test_between();
 	test_proportion();
 	test_overlapping_abbrevs();
 	test_hostile();

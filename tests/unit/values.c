@@ -22,18 +22,38 @@ static void module(struct wdx_buf *b, const uint8_t *body, size_t n)
 	wdx_buf_bytes(b, body, n);
 }
 
+enum { OPERAND = 1 << 16 }; /* added to the number of a slot of the operand stack */
+
 struct expectation {
 	uint32_t offset; /* of an instruction in the body */
-	uint32_t local;
+	uint32_t local;	 /* or slot */
 	unsigned kind;
 	uint64_t what; /* offset in the body of an instruction or label; bits of a constant */
 };
+
+/* Slots are wanted at just the instructions that are asked about. */
+static void wanted(struct wdx_values *v, const struct expectation *e, size_t n, uint32_t code,
+		   struct wdx_operand *out)
+{
+	v->operands = out;
+	for (size_t i = 0; i < n; i++)
+		if (e[i].local & OPERAND)
+			out[v->noperands++] =
+				(struct wdx_operand){code + e[i].offset, code + e[i].offset + 1,
+						     e[i].local & ~(uint32_t)OPERAND, 0};
+}
+
+static uint32_t holder(const struct wdx_values *v, uint32_t local)
+{
+	return local & OPERAND ? wdx_values_slot(v, local & ~(uint32_t)OPERAND) : local;
+}
 
 static void check(const char *what, const uint8_t *body, size_t n, const struct expectation *e,
 		  size_t ne)
 {
 	struct wdx_buf b = {0};
 	struct wdx_values v = {0};
+	struct wdx_operand operands[16];
 	struct wdx_wasm m;
 	bool known;
 
@@ -46,12 +66,13 @@ static void check(const char *what, const uint8_t *body, size_t n, const struct 
 		wdx_buf_deinit(&b);
 		return;
 	}
+	wanted(&v, e, ne, m.funcs.data[0].code.v, operands);
 	err = wdx_values_of(&v, &m, &m.funcs.data[0], &known);
 	ok(!err && known, "%s: known", what);
 	for (size_t i = 0; known && i < ne; i++) {
 		uint32_t code = m.funcs.data[0].code.v;
-		const struct wdx_value *got =
-			&v.values.data[wdx_value_at(&v, e[i].local, code + e[i].offset)];
+		const struct wdx_value *got = &v.values.data[wdx_value_at(
+			&v, holder(&v, e[i].local), code + e[i].offset)];
 		uint64_t is = got->kind == WDX_VALUE_CONST   ? got->bits
 			      : got->kind == WDX_VALUE_PARAM ? got->arg
 							     : got->pos - code;
@@ -116,5 +137,21 @@ int main(void)
 		   0x20, 1, 0x0b),
 	      EXPECT({11, 1, WDX_VALUE_CONST, 0}, {15, 1, WDX_VALUE_CONST, 8},
 		     {16, 1, WDX_VALUE_PHI, 15}));
+	/* 0 get 0; 2 const 5; 4 block; 6 get 1; 8 br_if 0; 10 get 0; 12 const 1; 14 drop; 15 drop;
+	 * 16 end; 17 add; 18 end */
+	check("operands",
+	      CODE(0x20, 0, 0x41, 5, 0x02, 0x40, 0x20, 1, 0x0d, 0, 0x20, 0, 0x41, 1, 0x1a, 0x1a,
+		   0x0b, 0x6a, 0x0b),
+	      EXPECT({0, OPERAND + 0, WDX_VALUE_UNKNOWN, 0}, {2, OPERAND + 0, WDX_VALUE_PARAM, 0},
+		     {4, OPERAND + 1, WDX_VALUE_CONST, 5}, {8, OPERAND + 2, WDX_VALUE_CONST, 0},
+		     {10, OPERAND + 2, WDX_VALUE_UNKNOWN, 0}, {14, OPERAND + 3, WDX_VALUE_CONST, 1},
+		     {14, OPERAND + 0, WDX_VALUE_PARAM, 0}, {17, OPERAND + 1, WDX_VALUE_CONST, 5},
+		     {18, OPERAND + 0, WDX_VALUE_INSN, 17},
+		     {18, OPERAND + 1, WDX_VALUE_UNKNOWN, 0}));
+	/* 0 block; 2 br 0; 4 const 7; 6 drop; 7 end; 8 get 0; 10 end */
+	check("operands of dead code",
+	      CODE(0x02, 0x40, 0x0c, 0, 0x41, 7, 0x1a, 0x0b, 0x20, 0, 0x0b),
+	      EXPECT({6, OPERAND + 0, WDX_VALUE_UNKNOWN, 0},
+		     {10, OPERAND + 0, WDX_VALUE_PARAM, 0}));
 	return done();
 }
