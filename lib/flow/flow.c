@@ -290,6 +290,10 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.pieces);
 	wdx_vec_free(&x.runs);
 	wdx_vec_free(&x.found);
+	wdx_vec_free(&x.best);
+	wdx_vec_free(&x.computed);
+	for (size_t i = 0; i < MAX_NESTED * MAX_OPERANDS; i++)
+		wdx_vec_free(&x.operands[i / MAX_OPERANDS][i % MAX_OPERANDS]);
 	wdx_vec_free(&x.entities);
 	wdx_vec_free(&x.ranges);
 	free(x.assoc);

@@ -79,14 +79,32 @@ struct edge { /* wasm positions where a block of machine code is entered and lef
 };
 
 /* How good it is to know a value in one way rather than another. */
-enum { RANK_LASTING, RANK_PASSING /* in a register that calls take */, RANK_SUM, RANKS };
+enum {
+	RANK_LASTING,
+	RANK_PASSING /* in a register that calls take */,
+	RANK_SUM,
+	RANK_COMPUTED,
+	RANKS
+};
 
 struct found { /* the outcome: where an entity is */
 	uint32_t lo, hi;
-	uint32_t place; /* of the machine; NONE: a constant */
+	uint32_t place; /* of the machine; NONE: a constant; RANK_COMPUTED: in flow.computed */
 	uint32_t value; /* of the constant, in wasm values */
 	uint32_t rank;
 	uint64_t addend; /* of a sum */
+};
+
+struct founds {
+	WDX_VEC(struct found);
+};
+
+enum { MAX_OPERANDS = 3, MAX_NESTED = 3 };
+
+/* The result of an instruction, by its operands; of these lo and hi mean nothing. */
+struct computed {
+	uint8_t opcode, width, n;
+	struct found of[MAX_OPERANDS];
 };
 
 struct flow {
@@ -116,8 +134,10 @@ struct flow {
 	WDX_VEC(struct piece) pieces;
 	struct index inputs_of, holdings_of, terms_of;
 	struct wdx_ranges runs;
-	WDX_VEC(struct found) found;
-	WDX_VEC(struct wdx_map_entity) entities; /* of the new map */
+	struct founds found, best;
+	struct founds operands[MAX_NESTED][MAX_OPERANDS]; /* where those of a result are */
+	WDX_VEC(struct computed) computed;		 /* of the holder in work */
+	WDX_VEC(struct wdx_map_entity) entities;	 /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
 	struct convention *convention;
@@ -217,6 +237,26 @@ void wdx_flow_find_pieces(struct flow *x);
  * kinds in [from, to) or all. */
 void wdx_flow_put_holders(struct flow *x);
 void wdx_flow_put_context(struct flow *x);
+/* Appends where in x->runs so many bytes of the value are known: in a place, or by way of others.
+ */
+void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
+			 struct founds *to);
+/* As `how` says, in [lo, hi). */
+void wdx_flow_add_found(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
+			const struct found *how);
+/* Puts the best of what is known at each address, in order, in place of all. */
+void wdx_flow_keep_best(struct flow *x, struct founds *all);
+bool wdx_flow_same_found(const struct found *a, const struct found *b);
+/* The place of the map for that; NONE: memory is out. */
+uint32_t wdx_flow_map_place(struct flow *x, const struct found *f);
+
+/* ---- compute.c: results by their operands -------------------------------------------------------
+ */
+
+/* Appends where in x->runs the value can be computed from others. */
+void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
+		      struct founds *to);
+uint32_t wdx_flow_computed_place(struct flow *x, const struct computed *c);
 void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all, uint32_t from,
 			  uint32_t to);
 

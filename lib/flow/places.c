@@ -158,10 +158,12 @@ static uint32_t map_machine_place(struct flow *x, uint32_t place)
 	return *placed;
 }
 
-static uint32_t map_place(struct flow *x, const struct found *f)
+uint32_t wdx_flow_map_place(struct flow *x, const struct found *f)
 {
 	uint32_t of;
 
+	if (f->rank == RANK_COMPUTED)
+		return wdx_flow_computed_place(x, &x->computed.data[f->place]);
 	if (f->place == NONE)
 		return wdx_map_place_const(x->map, x->v.values.data[f->value].bits);
 	of = map_machine_place(x, f->place);
@@ -173,22 +175,22 @@ static uint32_t rank_of(const struct flow *x, uint32_t place)
 	return place < x->m.nregs && !x->preserved[place] ? RANK_PASSING : RANK_LASTING;
 }
 
-static bool same_found(const struct found *a, const struct found *b)
+bool wdx_flow_same_found(const struct found *a, const struct found *b)
 {
 	return a->place == b->place && a->rank == b->rank && a->addend == b->addend &&
 	       (a->place != NONE || a->value == b->value);
 }
 
-/* As `how` says, in [lo, hi). */
-static void add_found(struct flow *x, uint32_t lo, uint32_t hi, const struct found *how)
+void wdx_flow_add_found(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
+			const struct found *how)
 {
-	struct found *f = x->found.len ? &x->found.data[x->found.len - 1] : NULL;
+	struct found *f = to->len ? &to->data[to->len - 1] : NULL;
 
-	if (f && f->hi == lo && same_found(f, how)) {
+	if (f && f->hi == lo && wdx_flow_same_found(f, how)) {
 		f->hi = hi;
 		return;
 	}
-	f = wdx_vec_push(&x->found);
+	f = wdx_vec_push(to);
 	if (f) {
 		*f = *how;
 		f->lo = lo;
@@ -283,7 +285,8 @@ static void find_runs(struct flow *x, uint32_t lo, uint32_t hi)
 }
 
 /* The parts of [lo, hi) in x->runs. */
-static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct found *how)
+static void add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
+		      const struct found *how)
 {
 	const struct wdx_range *r = x->runs.data, *end = r + x->runs.len, *above = end;
 
@@ -296,59 +299,57 @@ static void add_where(struct flow *x, uint32_t lo, uint32_t hi, const struct fou
 			above = mid;
 	}
 	for (; r < end && r->lo < hi; r++)
-		add_found(x, r->lo > lo ? (uint32_t)r->lo : lo, r->hi < hi ? (uint32_t)r->hi : hi,
-			  how);
+		wdx_flow_add_found(x, to, r->lo > lo ? (uint32_t)r->lo : lo,
+				   r->hi < hi ? (uint32_t)r->hi : hi, how);
 }
 
-static uint32_t user_width(const struct flow *x, const struct user *u)
+static uint8_t user_type(const struct flow *x, const struct user *u)
 {
-	uint8_t type = u->holder < x->v.nlocals
-			       ? wdx_flow_type_of(x, u->holder)
-			       : wdx_value_type(x->wasm, x->f->wasm, &x->v, u->value);
-
-	return wdx_flow_width_of(type);
+	return u->holder < x->v.nlocals ? wdx_flow_type_of(x, u->holder)
+					: wdx_value_type(x->wasm, x->f->wasm, &x->v, u->value);
 }
 
-/* Where a place holds the value, to which the addend is added. */
-static void use_holdings(struct flow *x, const struct user *u, uint32_t value, uint64_t addend)
+/* Where a place holds the value; `how` says how to come from that to the one that is wanted. */
+static void use_holdings(struct flow *x, uint32_t value, uint32_t width, struct found how,
+			 struct founds *to)
 {
 	const uint32_t *start = x->holdings_of.start.data + value;
-	uint32_t width = user_width(x, u);
-	bool sum = value != u->value;
 
 	for (uint32_t i = start[0]; i < start[1]; i++) {
 		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
-		struct found how = {.place = h->place,
-				    .rank = sum ? (uint32_t)RANK_SUM : rank_of(x, h->place),
-				    .addend = addend};
 
+		how.place = h->place;
+		if (how.rank != RANK_SUM)
+			how.rank = rank_of(x, h->place);
 		if (h->width >= width)
-			add_where(x, h->lo, h->hi, &how);
+			add_where(x, to, h->lo, h->hi, &how);
 	}
 }
 
 /* By way of others that differ from it by a constant. */
-static void use_sums(struct flow *x, const struct user *u)
+static void use_sums(struct flow *x, uint32_t value, uint32_t width, struct founds *to)
 {
-	struct wdx_term t = wdx_value_term(&x->v, u->value);
+	struct wdx_term t = wdx_value_term(&x->v, value);
 	const uint32_t *start = x->terms_of.start.data + t.root;
+	struct found how = {.rank = RANK_SUM, .addend = t.off};
 
 	if (start[0] == start[1])
 		return;
-	if (t.root != u->value)
-		use_holdings(x, u, t.root, t.off);
+	if (t.root != value)
+		use_holdings(x, t.root, width, how, to);
 	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
 		const struct term *other = &x->terms.data[x->terms_of.items.data[i]];
 
-		if (other->value != u->value)
-			use_holdings(x, u, other->value, t.off - other->is.off);
+		how.addend = t.off - other->is.off;
+		if (other->value != value)
+			use_holdings(x, other->value, width, how, to);
 	}
 }
 
-/* Whether one place holds the user's value in all of its code. */
-static bool is_held_throughout(const struct flow *x, const struct user *u)
+/* Whether one place holds the value in all of x->runs. */
+static bool is_held_throughout(const struct flow *x, uint32_t value)
 {
-	const uint32_t *start = x->holdings_of.start.data + u->value;
+	const uint32_t *start = x->holdings_of.start.data + value;
 	const struct wdx_range *r = x->runs.data;
 
 	for (uint32_t i = start[0]; i < start[1]; i++) {
@@ -360,22 +361,32 @@ static bool is_held_throughout(const struct flow *x, const struct user *u)
 	return false;
 }
 
-static void use(struct flow *x, const struct user *u)
+void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
+			 struct founds *to)
 {
-	static const struct found constant = {.place = NONE};
-	struct found how = constant;
+	struct found constant = {.place = NONE, .value = value}, held = {.place = NONE};
 
-	find_runs(x, u->lo, u->hi);
-	if (!x->runs.len || x->nomem)
-		return;
-	if (x->v.values.data[u->value].kind == WDX_VALUE_CONST) {
-		how.value = u->value;
-		add_where(x, 0, UINT32_MAX, &how);
+	if (x->v.values.data[value].kind == WDX_VALUE_CONST) {
+		add_where(x, to, 0, UINT32_MAX, &constant);
 		return;
 	}
-	use_holdings(x, u, u->value, 0);
-	if (!is_held_throughout(x, u))
-		use_sums(x, u);
+	use_holdings(x, value, width, held, to);
+	if (is_held_throughout(x, value))
+		return;
+	use_sums(x, value, width, to);
+	if (depth)
+		wdx_flow_compute(x, value, width, depth, to);
+}
+
+static void use(struct flow *x, const struct user *u)
+{
+	uint8_t type = user_type(x, u);
+	bool integer = type == WDX_I32 || type == WDX_I64;
+
+	find_runs(x, u->lo, u->hi);
+	if (x->runs.len && !x->nomem)
+		wdx_flow_find_value(x, u->value, wdx_flow_width_of(type), integer ? MAX_NESTED : 0,
+				    &x->found);
 }
 
 static int by_lo(const void *a, const void *b)
@@ -412,25 +423,24 @@ static void put_range(struct flow *x, struct wdx_map_entity *e, uint32_t lo, uin
 	e->n++;
 }
 
-static void sort_found(struct flow *x)
+static void sort_found(struct founds *all)
 {
-	for (size_t i = 1; i < x->found.len; i++) {
-		if (by_lo(&x->found.data[i - 1], &x->found.data[i]) <= 0)
+	for (size_t i = 1; i < all->len; i++) {
+		if (by_lo(&all->data[i - 1], &all->data[i]) <= 0)
 			continue;
-		qsort(x->found.data, x->found.len, sizeof(*x->found.data), by_lo);
+		qsort(all->data, all->len, sizeof(*all->data), by_lo);
 		break;
 	}
 }
 
 /* Where several ways are known at once, the best, and of these the one that lasts longest. */
-static void put_found(struct flow *x, struct wdx_map_entity *e)
+static void find_best(struct flow *x, const struct founds *all, struct founds *out)
 {
 	static const struct found none;
-	const struct found *best[RANKS] = {&none, &none, &none}; /* seen so far */
-	const struct found *next = x->found.data, *end = next + x->found.len;
+	const struct found *best[RANKS] = {&none, &none, &none, &none}; /* seen so far */
+	const struct found *next = all->data, *end = next + all->len;
 	uint32_t at = 0;
 
-	sort_found(x);
 	for (;;) {
 		for (; next < end && next->lo <= at; next++)
 			if (next->hi > best[next->rank]->hi)
@@ -447,17 +457,32 @@ static void put_found(struct flow *x, struct wdx_map_entity *e)
 		if (next < end && next->lo < hi && f->rank != RANK_LASTING)
 			hi = next->lo;
 		if (f->hi > at)
-			put_range(x, e, at, hi, map_place(x, f));
+			wdx_flow_add_found(x, out, at, hi, f);
 		at = f->hi > at ? hi : next->lo;
 	}
+}
+
+void wdx_flow_keep_best(struct flow *x, struct founds *all)
+{
+	struct founds out = x->best;
+
+	out.len = 0;
+	sort_found(all);
+	if (all->len)
+		find_best(x, all, &out);
+	x->best = *all;
+	*all = out;
 }
 
 static void put_entity(struct flow *x, uint32_t kind, uint32_t index)
 {
 	struct wdx_map_entity e = {.kind = kind, .index = index, .first = (uint32_t)x->ranges.len};
 	struct wdx_map_entity *slot;
+	const struct found *f;
 
-	put_found(x, &e);
+	wdx_flow_keep_best(x, &x->found);
+	wdx_vec_each (f, &x->found)
+		put_range(x, &e, f->lo, f->hi, wdx_flow_map_place(x, f));
 	if (!e.n)
 		return;
 	slot = wdx_vec_push(&x->entities);
@@ -472,7 +497,7 @@ void wdx_flow_put_holders(struct flow *x)
 		uint32_t holder = x->users.data[i].holder;
 		bool local = holder < x->v.nlocals;
 
-		x->found.len = 0;
+		x->found.len = x->computed.len = 0;
 		for (; i < x->users.len && x->users.data[i].holder == holder; i++)
 			use(x, &x->users.data[i]);
 		put_entity(x, local ? WDX_ENT_LOCAL : WDX_ENT_STACK,
@@ -491,7 +516,7 @@ void wdx_flow_put_context(struct flow *x)
 		struct found how = {.place = h->place, .rank = rank_of(x, h->place)};
 
 		if (h->width >= 8)
-			add_found(x, h->lo, h->hi, &how);
+			wdx_flow_add_found(x, &x->found, h->lo, h->hi, &how);
 	}
 	put_entity(x, WDX_ENT_CONTEXT, 0);
 }

@@ -17,6 +17,7 @@
 
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
 enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
+enum { MAX_SELECTIONS = 8 }; /* of selections, gone through to see a type */
 
 struct arrival { /* control comes to a label */
 	uint32_t from;
@@ -541,7 +542,7 @@ static void describe_sum(const struct wdx_values_work *w, uint16_t opcode, const
 }
 
 static uint32_t result(struct wdx_values_work *w, const struct wdx_insn *insn,
-		       const uint32_t *taken)
+		       const uint32_t *taken, uint32_t third)
 {
 	struct wdx_value v = {.kind = WDX_VALUE_INSN, .pos = insn->pos.v};
 
@@ -549,24 +550,26 @@ static uint32_t result(struct wdx_values_work *w, const struct wdx_insn *insn,
 		v.type = (uint8_t)insn->opcode;
 	memcpy(v.operands, taken, sizeof(v.operands));
 	describe_sum(w, insn->opcode, taken, &v);
+	if (insn->opcode == WDX_WASM_SELECT)
+		v.bits = third;
 	return add_value(w, v);
 }
 
 static void generic(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	unsigned operands, results;
-	uint32_t taken[2] = {0, 0}; /* the first two */
+	uint32_t taken[2] = {0, 0}, third = 0;
 
 	if (!wdx_insn_arity(insn->opcode, &operands, &results)) {
 		w->unknown = true;
 		return;
 	}
 	for (unsigned i = operands; i-- > 0;)
-		taken[i < 2 ? i : 0] = pop(w);
+		*(i < 2 ? &taken[i] : &third) = pop(w);
 	if (insn->flags & WDX_INSN_MEMWRITE && operands == 2 && taken[0])
 		note_store(w, insn, taken[0]);
 	if (results == 1)
-		push(w, result(w, insn, taken));
+		push(w, result(w, insn, taken, third));
 	while (results > 1 && results--)
 		push(w, fresh(w, insn->pos.v));
 }
@@ -998,6 +1001,8 @@ uint8_t wdx_value_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
 {
 	const struct wdx_value *is = &v->values.data[value];
 
+	for (int i = 0; i < MAX_SELECTIONS && is->type == WDX_WASM_SELECT; i++)
+		is = &v->values.data[is->operands[0]];
 	switch (is->kind) {
 	case WDX_VALUE_PARAM:
 	case WDX_VALUE_PHI:

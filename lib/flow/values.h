@@ -19,7 +19,8 @@ enum wdx_value_kind {
 	WDX_VALUE_CONST, /* type, bits */
 	WDX_VALUE_INSN,	 /* pos: of the instruction; type: its opcode, if it has one byte and one
 			    result.  Of constants added or taken away, arg: the value to which they
-			    are, bits: their sum.  WDX_VALUE_CALL, bits: the result's type */
+			    are, bits: their sum.  WDX_VALUE_CALL, bits: the result's type.  Of a
+			    selection, bits: the condition */
 	WDX_VALUE_PHI,	 /* pos: of the label; arg: the local; inputs */
 };
 

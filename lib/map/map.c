@@ -17,11 +17,16 @@ struct content {
 	size_t size; /* bytes */
 };
 
+static bool has_offsets(const struct wdx_place *p)
+{
+	return p->kind == WDX_PLACE_MEM || p->kind == WDX_PLACE_COMPUTED;
+}
+
 static struct content content_of(const struct wdx_map *m, const struct wdx_place *p)
 {
 	struct content c = {.p = *p};
 
-	if (p->kind == WDX_PLACE_MEM) {
+	if (has_offsets(p)) {
 		c.data = m->offsets.data + p->first;
 		c.size = p->n * sizeof(int64_t);
 	} else if (p->kind == WDX_PLACE_EXPR) {
@@ -101,7 +106,7 @@ static bool make_room(struct wdx_map *m)
 
 static bool append(struct wdx_map *m, struct content *c)
 {
-	if (c->p.kind == WDX_PLACE_MEM) {
+	if (has_offsets(&c->p)) {
 		if (m->offsets.len > UINT32_MAX - c->p.n || !wdx_vec_reserve(&m->offsets, c->p.n))
 			return false;
 		c->p.first = (uint32_t)m->offsets.len;
@@ -173,6 +178,17 @@ uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend)
 	struct content c = {.p = {.kind = WDX_PLACE_SUM, .first = place, .value = addend},
 			    .data = &place,
 			    .size = sizeof(place)};
+
+	return intern(m, c);
+}
+
+uint32_t wdx_map_place_computed(struct wdx_map *m, uint8_t opcode, unsigned width,
+				const int64_t *places, unsigned n)
+{
+	struct content c = {
+		.p = {.kind = WDX_PLACE_COMPUTED, .reg = (uint16_t)width, .n = n, .value = opcode},
+		.data = places,
+		.size = n * sizeof(*places)};
 
 	return intern(m, c);
 }

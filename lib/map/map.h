@@ -21,8 +21,10 @@ enum wdx_place_kind {
 			    offset: load a pointer from there, add the offset */
 	WDX_PLACE_CONST, /* the value is `value` */
 	WDX_PLACE_EXPR,	 /* a DWARF location description, raw, in the target's byte order */
-	WDX_PLACE_SUM,	 /* the integer at place `first`, plus `value`; of no reader, but lib/flow's
-			  */
+	/* of no reader, but lib/flow's: */
+	WDX_PLACE_SUM,	    /* the integer at place `first`, plus `value` */
+	WDX_PLACE_COMPUTED, /* what the wasm instruction with opcode `value` makes of n operands,
+			       integers whose lower `reg` bytes count (computed.def) */
 };
 
 enum wdx_base_kind {
@@ -36,8 +38,9 @@ struct wdx_place {
 	uint8_t kind, base;
 	uint16_t reg;	   /* DWARF number */
 	uint32_t first, n; /* MEM: in wdx_map.offsets, n >= 1; EXPR: in wdx_map.blob; SUM: in
-			      wdx_map.places */
-	uint64_t value;	   /* CONST, SUM */
+			      wdx_map.places; COMPUTED: in wdx_map.offsets, which are numbers of
+			      places */
+	uint64_t value;	   /* CONST, SUM, COMPUTED */
 };
 
 enum wdx_entity_kind {
@@ -194,5 +197,7 @@ uint32_t wdx_map_place_mem(struct wdx_map *m, enum wdx_base_kind base, unsigned 
 uint32_t wdx_map_place_const(struct wdx_map *m, uint64_t value);
 uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n);
 uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend);
+uint32_t wdx_map_place_computed(struct wdx_map *m, uint8_t opcode, unsigned width,
+				const int64_t *places, unsigned n);
 
 #endif

@@ -129,12 +129,6 @@ static void copy(struct emit *e, const struct wdx_op *o)
 		fail(e, WDX_LOSS_REF_LOST);
 }
 
-static void mask32(struct emit *e)
-{
-	constant(e, UINT32_MAX);
-	op(e, DW_OP_and);
-}
-
 /* ---- places -----------------------------------------------------------------------------------
  */
 
@@ -214,6 +208,77 @@ static void push_address(struct emit *e, const struct wdx_place *p, bool context
 
 static bool push_place(struct emit *e, const struct wdx_place *p, unsigned size, bool context);
 
+static void mask(struct emit *e, uint64_t bits)
+{
+	constant(e, bits);
+	op(e, DW_OP_and);
+}
+
+static const struct wdx_place *operand_of(struct emit *e, const struct wdx_place *p, unsigned i)
+{
+	const struct wdx_map *map = env(e)->map;
+	uint64_t place = UINT64_MAX;
+
+	if (i < p->n && p->first <= map->offsets.len && p->n <= map->offsets.len - p->first)
+		place = (uint64_t)map->offsets.data[p->first + i];
+	return place < map->places.len ? &map->places.data[place] : NULL;
+}
+
+static void push_operand(struct emit *e, const struct wdx_place *p, unsigned i, bool clean)
+{
+	unsigned width = i < 2 ? p->reg : 4;
+	const struct wdx_place *of = operand_of(e, p, i);
+
+	if (!of)
+		fail(e, WDX_LOSS_MAP_FAULT);
+	else if (!push_place(e, of, width, false) && clean && width == 4)
+		mask(e, UINT32_MAX);
+}
+
+static void push_letter(struct emit *e, const struct wdx_place *p, char letter)
+{
+	static const uint8_t ops[] = {
+		['+'] = DW_OP_plus, ['-'] = DW_OP_minus, ['*'] = DW_OP_mul, ['&'] = DW_OP_and,
+		['|'] = DW_OP_or,   ['^'] = DW_OP_xor,	 ['<'] = DW_OP_shl, ['>'] = DW_OP_shr,
+		['='] = DW_OP_eq,   ['!'] = DW_OP_ne,	 ['0'] = DW_OP_lit0};
+	static const struct {
+		char letter;
+		uint16_t bits;
+	} bits[] = {{'q', 0xff}, {'Q', 0x80}, {'h', 0xffff}, {'H', 0x8000}};
+
+	if (letter >= 'a' && letter <= 'c')
+		return push_operand(e, p, (unsigned)(letter - 'a'), false);
+	if (letter >= 'A' && letter <= 'C')
+		return push_operand(e, p, (unsigned)(letter - 'A'), true);
+	if (letter == 'm')
+		return mask(e, 8 * p->reg - 1u);
+	if (letter == 's')
+		return constant(e, 1ULL << (8 * p->reg - 1));
+	if (letter == '~')
+		return op(e, DW_OP_neg);
+	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
+		if (bits[i].letter == letter)
+			return constant(e, bits[i].bits);
+	op(e, ops[(unsigned char)letter]);
+}
+
+/* What an instruction makes of its operands, which are computed themselves no more than a few
+ * times deep. */
+static void push_computed(struct emit *e, const struct wdx_place *p)
+{
+	static const char *const programs[256] = {
+#define COMPUTED(opcode, operands, width, program) [opcode] = program,
+#include "map/computed.def"
+#undef COMPUTED
+	};
+	const char *program = p->value < 256 ? programs[p->value] : NULL;
+
+	if (!program || !e->t->native64)
+		fail(e, WDX_LOSS_MIXED_EXPR);
+	for (; program && *program && e->loss == WDX_LOSS_NONE; program++)
+		push_letter(e, p, *program);
+}
+
 /* Sums have no sums in them. */
 static void push_sum(struct emit *e, const struct wdx_place *p, unsigned size)
 {
@@ -248,6 +313,9 @@ static bool push_place(struct emit *e, const struct wdx_place *p, unsigned size,
 		return v <= UINT32_MAX;
 	case WDX_PLACE_SUM:
 		push_sum(e, p, size);
+		return false;
+	case WDX_PLACE_COMPUTED:
+		push_computed(e, p);
 		return false;
 	default: /* raw bytes describe a location: where a number would be in it is not known */
 		fail(e, WDX_LOSS_MIXED_EXPR);
@@ -316,6 +384,12 @@ static unsigned type_size(uint8_t type)
 	}
 }
 
+/* Nowhere, but made of what is somewhere. */
+static bool is_number(const struct wdx_place *p)
+{
+	return p->kind == WDX_PLACE_SUM || p->kind == WDX_PLACE_COMPUTED;
+}
+
 static bool emit_entity(struct emit *e, const struct wdx_xnode *n)
 {
 	const struct wdx_place *p = place_of(e, n->need);
@@ -328,7 +402,7 @@ static bool emit_entity(struct emit *e, const struct wdx_xnode *n)
 		return false;
 	}
 	/* a slot of unknown width begins with its low bytes on little-endian targets only */
-	if (!size && (p->kind == WDX_PLACE_MEM || p->kind == WDX_PLACE_SUM) &&
+	if (!size && (p->kind == WDX_PLACE_MEM || is_number(p)) &&
 	    wdx_target_big_endian(env(e)->target))
 		fail(e, WDX_LOSS_MIXED_EXPR);
 	return push_place(e, p, size ? size : word(e), false) && size == 4;
@@ -344,7 +418,7 @@ static void emit_clean(struct emit *e, uint8_t i, uint8_t width)
 	bool clean = emit_node(e, i, width);
 
 	if (width == WDX_W_32 && !clean && e->t->native64)
-		mask32(e);
+		mask(e, UINT32_MAX);
 }
 
 static const struct wdx_xnode *node_at(const struct emit *e, uint8_t i)
@@ -701,7 +775,7 @@ static void whole(struct emit *e, uint8_t root, uint64_t bytes)
 		whole_mem(e, n, p, bytes);
 	} else if (p->kind == WDX_PLACE_CONST) {
 		whole_const(e, type, p->value, bytes);
-	} else if (p->kind == WDX_PLACE_SUM && is_integer(type)) {
+	} else if (is_number(p) && is_integer(type)) {
 		value_number(e, root, bytes);
 	} else if (p->kind == WDX_PLACE_EXPR && raw_is_sound(e, p)) {
 		raw(e, env(e)->map->blob.data + p->first, p->n);

@@ -159,11 +159,19 @@ static const struct wdx_place *base_of(const struct wdx_xlat *x, const struct wd
 	return p && p->kind == WDX_PLACE_SUM ? &x->map->places.data[p->first] : p;
 }
 
+/* Operands are computed themselves no more than a few times deep (../flow). */
 static bool place_clobbered(const struct wdx_xlat *x, const struct wdx_place *p, bool *context)
 {
+	bool any = false;
+
 	if (!p)
 		return false;
 	p = base_of(x, p);
+	for (uint32_t i = 0; p->kind == WDX_PLACE_COMPUTED && i < p->n; i++)
+		any |= place_clobbered(x, &x->map->places.data[x->map->offsets.data[p->first + i]],
+				       context);
+	if (p->kind == WDX_PLACE_COMPUTED)
+		return any;
 	if (p->kind == WDX_PLACE_REG || (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_REG))
 		return !x->preserved[p->reg];
 	if (p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CONTEXT)

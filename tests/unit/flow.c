@@ -197,6 +197,20 @@ static const struct match cases[] = {
 	 "i\"}]]},{\"index\":2,\"ranges\":[[0,11,{\"reg\":\"rdx\"}]]},{\"index\":3,\"range"
 	 "s\":[[11,20,{\"reg\":\"rax\"}]]}],\"calls\":[49]}]}",
 	 "8-21 =0; 2c-33 =0"},
+	/* sub rsp,24; mov [rsp],rdi; mov [rsp+8],rsi; p0: call M; M: mov eax,[rsp]; add
+	 * eax,[rsp+8]; R: add rsp,24; ret */
+	{"a sum that is made where it is used is known from its operands before", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a14020f01017f200020016a2103100120030"
+	 "b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-g"
+	 "nu\",\"module\":{\"size\":48,\"sha256\":\"4eef462c453fc728fcb539c09aa58091029f"
+	 "b75cc29336b83f6338dbfe9d1d7e\"},\"offsets\":\"code-section\",\"code\":{\"size\""
+	 ":30,\"bytes\":\"SIPsGEiJPCRIiXQkCOgAAAAAiwQkA0QkCEiDxBjD\"},\"preserved\":[\"r"
+	 "bx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\""
+	 ":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":30,\"pairs\":[[0,null],[13,12]"
+	 ",[18,9],[25,16]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,18,{\"reg\":\"rdi\""
+	 "}]]},{\"index\":1,\"ranges\":[[0,18,{\"reg\":\"rsi\"}]]}],\"calls\":[18]}]}",
+	 "d-12 6a(cfa-32 r4)"},
 };
 
 static const struct stacked stacked[] = {
@@ -326,6 +340,32 @@ static void unhex(const char *text, struct wdx_buf *b)
 		wdx_buf_u8(b, (uint8_t)(nibble(text[0]) << 4 | nibble(text[1])));
 }
 
+static size_t describe_place(const struct wdx_map *m, uint32_t place, char *out, size_t size)
+{
+	const struct wdx_place *p = &m->places.data[place];
+	size_t n = 0;
+
+	switch (p->kind) {
+	case WDX_PLACE_REG:
+		return (size_t)snprintf(out, size, "r%u", p->reg);
+	case WDX_PLACE_MEM:
+		return (size_t)snprintf(out, size, "cfa%+lld",
+					(long long)m->offsets.data[p->first]);
+	case WDX_PLACE_SUM:
+		n = describe_place(m, p->first, out, size);
+		return n + (size_t)snprintf(out + n, size - n, " plus %lld", (long long)p->value);
+	case WDX_PLACE_COMPUTED:
+		n = (size_t)snprintf(out, size, "%llx", (unsigned long long)p->value);
+		for (uint32_t i = 0; i < p->n; i++) {
+			n += (size_t)snprintf(out + n, size - n, "%c", i ? ' ' : '(');
+			n += describe_place(m, (uint32_t)m->offsets.data[p->first + i], out + n,
+					    size - n);
+		}
+		return n + (size_t)snprintf(out + n, size - n, ")");
+	}
+	return (size_t)snprintf(out, size, "=%llu", (unsigned long long)p->value);
+}
+
 static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t size)
 {
 	uint32_t kind = local & OPERAND ? WDX_ENT_STACK : WDX_ENT_LOCAL, index = local & ~OPERAND;
@@ -338,24 +378,10 @@ static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t 
 
 		for (uint32_t k = 0; e->kind == kind && e->index == index && k < e->n; k++) {
 			const struct wdx_map_range *r = &m->ranges.data[e->first + k];
-			const struct wdx_place *p = &m->places.data[r->place];
-			bool sum = p->kind == WDX_PLACE_SUM;
-			long long plus = sum ? (long long)p->value : 0;
 
-			if (sum)
-				p = &m->places.data[p->first];
 			n += (size_t)snprintf(out + n, size - n, "%s%x-%x ", n ? "; " : "", r->lo,
 					      r->hi);
-			if (p->kind == WDX_PLACE_REG)
-				n += (size_t)snprintf(out + n, size - n, "r%u", p->reg);
-			else if (p->kind == WDX_PLACE_MEM)
-				n += (size_t)snprintf(out + n, size - n, "cfa%+lld",
-						      (long long)m->offsets.data[p->first]);
-			else
-				n += (size_t)snprintf(out + n, size - n, "=%llu",
-						      (unsigned long long)p->value);
-			if (sum)
-				n += (size_t)snprintf(out + n, size - n, " plus %lld", plus);
+			n += describe_place(m, r->place, out + n, size - n);
 		}
 	}
 }

@@ -645,6 +645,178 @@ static void test_pointers(void)
 	}
 }
 
+/* ---- results computed again --------------------------------------------------------------------
+ */
+
+static const struct row {
+	uint8_t opcode, operands, width;
+} rows[] = {
+#define COMPUTED(opcode, operands, width, program) {opcode, operands, width},
+#include "map/computed.def"
+#undef COMPUTED
+};
+
+enum { NROWS = sizeof(rows) / sizeof(*rows) };
+
+/* As the core specification has it, of numbers of so many bits without anything above. */
+static uint64_t result_of(uint8_t opcode, const uint64_t *v, unsigned bits)
+{
+	uint64_t mask = bits == 64 ? UINT64_MAX : (1ull << bits) - 1, count = v[1] % bits;
+	int64_t sign = (int64_t)(v[0] << (64 - bits)) >> (64 - bits);
+
+	switch (opcode) {
+	case 0x1b:
+		return (uint32_t)v[2] ? v[0] : v[1];
+	case 0x45:
+	case 0x50:
+		return !v[0];
+	case 0x46:
+	case 0x51:
+		return v[0] == v[1];
+	case 0x47:
+	case 0x52:
+		return v[0] != v[1];
+	case 0x6a:
+	case 0x7c:
+		return (v[0] + v[1]) & mask;
+	case 0x6b:
+	case 0x7d:
+		return (v[0] - v[1]) & mask;
+	case 0x6c:
+	case 0x7e:
+		return (v[0] * v[1]) & mask;
+	case 0x71:
+	case 0x83:
+		return v[0] & v[1];
+	case 0x72:
+	case 0x84:
+		return v[0] | v[1];
+	case 0x73:
+	case 0x85:
+		return v[0] ^ v[1];
+	case 0x74:
+	case 0x86:
+		return (v[0] << count) & mask;
+	case 0x75:
+	case 0x87:
+		return (uint64_t)(sign >> count) & mask;
+	case 0x76:
+	case 0x88:
+		return v[0] >> count;
+	case 0xa7:
+	case 0xad:
+		return (uint32_t)v[0];
+	case 0xac:
+	case 0xc4:
+		return (uint64_t)(int64_t)(int32_t)v[0];
+	case 0xc0:
+		return (uint32_t)(int32_t)(int8_t)v[0];
+	case 0xc1:
+		return (uint32_t)(int32_t)(int16_t)v[0];
+	case 0xc2:
+		return (uint64_t)(int64_t)(int8_t)v[0];
+	case 0xc3:
+		return (uint64_t)(int64_t)(int16_t)v[0];
+	}
+	return 0x5a5a5a5a5a5a5a5a; /* a row without a test */
+}
+
+static bool gives_64(const struct row *r)
+{
+	return (r->opcode >= 0x7c && r->opcode <= 0x88) || r->opcode == 0xac || r->opcode == 0xad ||
+	       r->opcode >= 0xc2;
+}
+
+/* Rows for results of that type; those of a selection have any. */
+static const struct row *pick_row(uint8_t type)
+{
+	const struct row *r;
+
+	do
+		r = &rows[below(NROWS)];
+	while (r->width && gives_64(r) != (type == WDX_I64));
+	return r;
+}
+
+/* Some look at the low half of 64 bits. */
+static uint8_t operand_type(const struct row *r, unsigned i, unsigned width)
+{
+	bool half = r->opcode == 0xa7 || r->opcode >= 0xc2;
+
+	return i < 2 && (half || width == 8) ? WDX_I64 : WDX_I32;
+}
+
+static size_t computed_places; /* taken from the end of places */
+
+/* A place that is computed, and what comes out of it. */
+static struct wdx_place *computed_place(uint8_t type, unsigned depth, uint64_t *result)
+{
+	struct wdx_place *p = &places[--computed_places];
+	const struct row *r = pick_row(type);
+	unsigned full = type == WDX_I64 ? 8 : 4;
+	uint64_t v[3] = {0};
+	int64_t of[3];
+
+	p->kind = WDX_PLACE_COMPUTED;
+	p->value = r->opcode;
+	p->reg = r->width ? r->width : (uint16_t)full;
+	p->n = r->operands;
+	for (unsigned i = 0; i < r->operands; i++) {
+		uint8_t t = operand_type(r, i, p->reg);
+		const struct wdx_place *o;
+
+		if (depth && chance(30)) {
+			o = computed_place(t, depth - 1, &v[i]);
+		} else {
+			v[i] = typed_value(t);
+			do
+				o = make_place(v[i], t, false);
+			while (o->kind == WDX_PLACE_EXPR);
+		}
+		of[i] = o - places;
+	}
+	p->first = (uint32_t)map.offsets.len;
+	for (unsigned i = 0; i < r->operands; i++)
+		add_offset(of[i]);
+	*result = result_of(r->opcode, v, 8u * p->reg);
+	return p;
+}
+
+static void test_computed(void)
+{
+	unsigned before = wrong, done = 0;
+
+	set_config(8, false, false);
+	for (unsigned round = 0; round < 20000; round++) {
+		uint8_t local = round % 2 ? I32_LOCAL : I64_LOCAL, type;
+		struct gen g = {0};
+		struct meaning m = {0};
+		struct wdx_xplaces p = {0};
+		struct wdx_xexpr x;
+		struct wdx_expr out;
+
+		new_state();
+		next_reg = 0;
+		computed_places = NPLACES;
+		type = local_types[local];
+		p.need[0] = computed_place(type, 2, &m.v64);
+		m.v32 = (uint32_t)m.v64;
+		m.entity = type;
+		m.tag = type == WDX_I32 ? T32 : T64;
+		wdx_buf_bytes(&g.b, (const uint8_t[]){L(local), SV}, 4);
+		out_init(&out);
+		if (wdx_xexpr_parse(&x, &cursor, &env, &func, WDX_USE_VARIABLE, g.b.data,
+				    g.b.len) == WDX_LOSS_NONE &&
+		    wdx_xexpr_emit(&x, &p, &out) == WDX_LOSS_NONE) {
+			evaluate(&g, &out.b, &m, true, 0);
+			done++;
+		}
+		wdx_buf_deinit(&out.b);
+		wdx_buf_deinit(&g.b);
+	}
+	ok(wrong == before && done == 20000, "results computed again, %u of them", done);
+}
+
 static void test_marks(void)
 {
 	static const uint8_t global[] = {G(0), SV}, constant[] = {G(1), SV},
@@ -783,6 +955,7 @@ int main(void)
 	init_wasm();
 	test_fixed();
 	test_pointers();
+	test_computed();
 	test_marks();
 	test_growth();
 	test_bad_places();

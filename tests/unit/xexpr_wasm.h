@@ -16,6 +16,7 @@
 /* ---- the wasm side ----------------------------------------------------------------------------
  */
 
+enum { I32_LOCAL = 0, I64_LOCAL = 2 };
 static const uint8_t local_types[NLOCALS] = {WDX_I32, WDX_I32, WDX_I64, WDX_F32,
 					     WDX_F64, WDX_I64, WDX_I32};
 static const uint8_t global_types[NGLOBALS] = {WDX_I32, WDX_I64, WDX_F64};
@@ -26,7 +27,8 @@ static struct wdx_wasm wasm;
 static struct wdx_wasm_func func;
 static struct wdx_map map;
 static struct wdx_place places[512];
-enum { NPLACES = sizeof(places) / sizeof(*places) };
+/* Those that are computed are taken from the end. */
+enum { NPLACES = sizeof(places) / sizeof(*places), NCOMPUTED = 64 };
 static struct wdx_xenv env;
 static struct wdx_unit unit;
 static struct wdx_cursor cursor = {.unit = &unit};
@@ -184,7 +186,7 @@ static void sum_place(struct wdx_place *p, uint64_t v, uint8_t type, bool contex
 static const struct wdx_place *make_place(uint64_t v, uint8_t type, bool context_known)
 {
 	static unsigned n;
-	struct wdx_place *p = &places[n++ % NPLACES];
+	struct wdx_place *p = &places[n++ % (NPLACES - NCOMPUTED)];
 	unsigned size = type ? type_size(type) : target.word;
 
 	memset(p, 0, sizeof(*p));

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * Values that are nowhere, but whose operands are: compilers fold an addition into an address, a
+ * comparison into a jump.  What a wasm instruction makes of its operands is the same at any time,
+ * so it can be done again where all of them are known.
+ */
+#include "flow/flow_work.h"
+
+static const struct {
+	uint8_t operands, width;
+} rows[256] = {
+#define COMPUTED(opcode, operands, width, program) [opcode] = {operands, width},
+#include "map/computed.def"
+#undef COMPUTED
+};
+
+/* The third, which only WDX_WASM_SELECT has, is kept elsewhere (values.h). */
+static uint32_t operand(const struct wdx_value *v, unsigned i)
+{
+	return i < 2 ? v->operands[i] : (uint32_t)v->bits;
+}
+
+static bool find_operands(struct flow *x, uint32_t value, struct computed *c, unsigned depth)
+{
+	struct founds *of = x->operands[depth];
+
+	for (unsigned i = 0; i < c->n; i++) {
+		uint32_t is = operand(&x->v.values.data[value], i);
+
+		of[i].len = 0;
+		if (is && !x->nomem)
+			wdx_flow_find_value(x, is, i < 2 ? c->width : 4, depth, &of[i]);
+		wdx_flow_keep_best(x, &of[i]);
+		if (!of[i].len)
+			return false;
+	}
+	return true;
+}
+
+static bool same_computed(const struct computed *a, const struct computed *b)
+{
+	bool same = a->opcode == b->opcode && a->width == b->width;
+
+	for (unsigned i = 0; same && i < a->n; i++)
+		same = wdx_flow_same_found(&a->of[i], &b->of[i]);
+	return same;
+}
+
+static uint32_t number_of(struct flow *x, const struct computed *c)
+{
+	struct computed *last = x->computed.len ? &x->computed.data[x->computed.len - 1] : NULL;
+
+	if (last && same_computed(last, c))
+		return (uint32_t)x->computed.len - 1;
+	last = wdx_vec_push(&x->computed);
+	if (last)
+		*last = *c;
+	x->nomem |= !last;
+	return (uint32_t)x->computed.len - 1;
+}
+
+/* Where all of the operands are known. */
+static void meet(struct flow *x, struct computed *c, const struct founds *of, struct founds *to)
+{
+	size_t at[MAX_OPERANDS] = {0};
+
+	while (!x->nomem) {
+		uint32_t lo = 0, hi = UINT32_MAX;
+
+		for (unsigned i = 0; i < c->n; i++) {
+			if (at[i] == of[i].len)
+				return;
+			c->of[i] = of[i].data[at[i]];
+			lo = c->of[i].lo > lo ? c->of[i].lo : lo;
+			hi = c->of[i].hi < hi ? c->of[i].hi : hi;
+		}
+		if (lo < hi) {
+			struct found how = {.rank = RANK_COMPUTED};
+
+			how.place = number_of(x, c);
+			wdx_flow_add_found(x, to, lo, hi, &how);
+		}
+		for (unsigned i = 0; i < c->n; i++)
+			at[i] += c->of[i].hi == hi;
+	}
+}
+
+void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
+		      struct founds *to)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+	struct computed c = {.opcode = v->type};
+
+	if (v->kind != WDX_VALUE_INSN || !rows[v->type].operands || !depth)
+		return;
+	c.n = rows[v->type].operands;
+	c.width = rows[v->type].width ? rows[v->type].width : (uint8_t)width;
+	if (find_operands(x, value, &c, depth - 1))
+		meet(x, &c, x->operands[depth - 1], to);
+}
+
+uint32_t wdx_flow_computed_place(struct flow *x, const struct computed *c)
+{
+	int64_t of[MAX_OPERANDS];
+
+	for (unsigned i = 0; i < c->n; i++) {
+		uint32_t place = wdx_flow_map_place(x, &c->of[i]);
+
+		if (place == NONE)
+			return NONE;
+		of[i] = place;
+	}
+	return wdx_map_place_computed(x->map, c->opcode, c->width, of, c->n);
+}
