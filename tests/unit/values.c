@@ -153,5 +153,13 @@ int main(void)
 	      CODE(0x02, 0x40, 0x0c, 0, 0x41, 7, 0x1a, 0x0b, 0x20, 0, 0x0b),
 	      EXPECT({6, OPERAND + 0, WDX_VALUE_UNKNOWN, 0},
 		     {10, OPERAND + 0, WDX_VALUE_PARAM, 0}));
+	/* 0 const 7; 2 set 1; 4 loop; 6 loop; 8 get 1; 10 set 1; 12 get 1; 14 const 1; 16 add;
+	 * 17 set 2; 19 get 0; 21 br_if 0; 23 end; 24 get 0; 26 br_if 0; 28 end; 29 get 1; 31 end */
+	check("a local that is set to what it holds",
+	      CODE(0x41, 7, 0x21, 1, 0x03, 0x40, 0x03, 0x40, 0x20, 1, 0x21, 1, 0x20, 1, 0x41, 1,
+		   0x6a, 0x21, 2, 0x20, 0, 0x0d, 0, 0x0b, 0x20, 0, 0x0d, 0, 0x0b, 0x20, 1, 0x0b),
+	      EXPECT({4, 1, WDX_VALUE_UNKNOWN, 0}, {8, 1, WDX_VALUE_CONST, 7},
+		     {19, 1, WDX_VALUE_CONST, 7}, {19, 2, WDX_VALUE_INSN, 16},
+		     {29, 1, WDX_VALUE_CONST, 7}, {8, 2, WDX_VALUE_PHI, 6}));
 	return done();
 }
