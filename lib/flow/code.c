@@ -986,6 +986,20 @@ bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 	return wdx_code_next(c, f, lo) < clamp(hi);
 }
 
+bool wdx_code_fixed(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t lo,
+		    uint32_t hi)
+{
+	uint32_t end = f->first + f->n;
+
+	for (uint32_t i = lower_bound(c, f, lo); i < end && c->positions[i] < hi; i++) {
+		const struct wdx_interval *iv = &c->intervals.data[c->by_wasm[i]];
+
+		if (!(iv->flags & WDX_IV_DISPLACED) && weight_of(c, iv) & (FIXED | TRAPS))
+			return true;
+	}
+	return false;
+}
+
 /* Whether execution at `from` comes to `to` whatever the instructions between them do. */
 static bool falls_through(const struct wdx_codeindex *c, uint32_t from, uint32_t to)
 {

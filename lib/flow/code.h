@@ -98,6 +98,11 @@ uint32_t wdx_code_next(const struct wdx_codeindex *c, const struct wdx_code_func
 bool wdx_code_any(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi);
 
+/* Whether any shows one there that stands where it belongs: an effect, a branch, or what may trap.
+ */
+bool wdx_code_fixed(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t lo,
+		    uint32_t hi);
+
 /* Whether another basic block begins behind the wasm instruction; `block` only opens a label. */
 bool wdx_code_ends_block(const struct wdx_codeindex *c, uint32_t wasm);
 

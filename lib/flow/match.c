@@ -23,6 +23,12 @@ static unsigned load_width(const struct wdx_value *v)
 	return v->kind == WDX_VALUE_INSN && i < sizeof(load_widths) ? load_widths[i] : 0;
 }
 
+static bool is_load(const struct wdx_value *v)
+{
+	return v->kind == WDX_VALUE_INSN &&
+	       v->type - (unsigned)WDX_WASM_I32_LOAD < sizeof(load_widths);
+}
+
 static bool is_call(const struct wdx_value *v)
 {
 	return v->kind == WDX_VALUE_INSN && v->type == WDX_VALUE_CALL && v->bits;
@@ -40,7 +46,7 @@ static void find_makers(struct flow *x)
 		const struct wdx_value *v = &x->v.values.data[i];
 		struct maker *k;
 
-		if (!load_width(v) && !is_call(v) && !is_global_get(v))
+		if (!is_load(v) && !is_call(v) && !is_global_get(v))
 			continue;
 		k = wdx_vec_push(&x->makers);
 		if (k)
@@ -66,14 +72,25 @@ static struct maker *maker_at(const struct flow *x, uint32_t pos)
 
 /* Whether a load is one of linear memory, not of what the context leads to: an address of memory is
  * a sum, or else what is loaded is too small to be a pointer. */
-static bool is_access(const struct flow *x, const struct wdx_minsn *i, unsigned width)
+static bool is_access(const struct flow *x, const struct wdx_minsn *i)
 {
 	uint32_t base;
 
-	if (!i->a.load || !i->based || i->a.width != width || i->slot != NONE)
+	if (!i->a.load || !i->based || i->slot != NONE)
 		return false;
 	base = wdx_held_value(x->m.values.data[i->based].base);
-	return base > x->m.nentries && x->assoc[base] != CONTEXT && (width < 8 || i->a.indexed);
+	return base > x->m.nentries && x->assoc[base] != CONTEXT &&
+	       (i->a.width < 8 || i->a.indexed);
+}
+
+/* What a load makes of one. */
+static uint32_t loaded(const struct flow *x, const struct wdx_minsn *i, const struct wdx_value *v)
+{
+	unsigned width = load_width(v);
+
+	if (!is_access(x, i))
+		return 0;
+	return !width ? NONE : i->a.width == width ? i->based : 0;
 }
 
 /* Whether a load is one of the cell of the global that global.get names. */
@@ -108,7 +125,7 @@ static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const s
 	if (v->type == WDX_WASM_GLOBAL_GET)
 		return is_cell_access(x, i, v->pos) ? i->based : 0;
 	if (v->type != WDX_VALUE_CALL)
-		return is_access(x, i, load_width(v)) ? i->based : 0;
+		return loaded(x, i, v);
 	if (!i->a.call)
 		return 0;
 	if (!wdx_flow_class_of((uint8_t)v->bits, &class))
@@ -197,6 +214,34 @@ static void add_candidate(const struct flow *x, struct maker *k, uint32_t mv, ui
 	}
 }
 
+/* Of addresses that are computed from what is loaded, how far that is looked for. */
+enum { MAX_ADDRESS = 8 };
+
+/* Whether a load goes into the value, by what is no load itself, that has no code of its own.  A
+ * compiler may have moved it to where its result is used. */
+static bool takes_moved(const struct flow *x, uint32_t value, unsigned depth)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+	const struct maker *k;
+
+	if (v->kind != WDX_VALUE_INSN || is_call(v) || is_global_get(v))
+		return false;
+	if (is_load(v)) {
+		k = maker_at(x, v->pos);
+		return !k || !k->mv;
+	}
+	return !depth || takes_moved(x, v->operands[0], depth - 1) ||
+	       takes_moved(x, v->operands[1], depth - 1);
+}
+
+/* Whether the load at the position may be that of another whose result is the address. */
+static bool may_be_moved(const struct flow *x, const struct maker *k)
+{
+	const struct wdx_value *v = &x->v.values.data[k->value];
+
+	return is_load(v) && takes_moved(x, v->operands[0], MAX_ADDRESS);
+}
+
 /* The only load of the right size, or the only call, in the code of a wasm instruction is what has
  * become of it: its result needs no claim. */
 void wdx_flow_take_results(struct flow *x)
@@ -218,9 +263,12 @@ void wdx_flow_take_results(struct flow *x)
 				add_candidate(x, k, mv, (uint32_t)(i - x->m.insns.data));
 		}
 	}
-	wdx_vec_each (k, &x->makers)
+	wdx_vec_each (k, &x->makers) {
+		if (k->mv && may_be_moved(x, k))
+			k->mv = 0;
 		if (k->mv && k->mv != NONE && !x->assoc[k->mv])
 			x->assoc[k->mv] = k->value;
+	}
 }
 
 /* ---- sums -------------------------------------------------------------------------------------
@@ -516,7 +564,7 @@ static uint32_t find_exit(const struct flow *x, uint32_t block)
 
 		if (i != NONE)
 			return way_out(x, x->code->intervals.data[i].wasm);
-		if (b->npreds != 1 || x->m.blocks.data[x->m.preds.data[b->first_pred]].nsuccs != 1)
+		if (b->npreds != 1)
 			break;
 		block = x->m.preds.data[b->first_pred];
 	}
@@ -552,7 +600,7 @@ static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 		uint32_t other;
 
 		next = way_out(x, exit + 1);
-		if (next >= end || wdx_code_any(x->code, x->f, exit + 1, next + 1))
+		if (next >= end || wdx_code_fixed(x->code, x->f, exit + 1, next + 1))
 			return value;
 		other = input_from(x, phi, next, MAX_DEPTH);
 		if (step == MAX_EMPTY || !*x->steps || (other && other != value))
@@ -660,6 +708,20 @@ static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place,
 	return 0;
 }
 
+/* A merge of a loop that is in force at the position, where nothing is known of what goes into it.
+ */
+static uint32_t guess_loop(const struct flow *x, uint32_t block, uint32_t place, uint32_t pos)
+{
+	for (uint32_t i = 0; i < x->v.nlocals && *x->steps; i++, --*x->steps) {
+		uint32_t value = wdx_value_at(&x->v, i, pos);
+		const struct wdx_value *v = &x->v.values.data[value];
+
+		if (v->kind == WDX_VALUE_PHI && agrees(x, block, place, value, true))
+			return value;
+	}
+	return 0;
+}
+
 /* A first guess, made where one way in is known, or where a claim says what the merge is. */
 static uint32_t guess(const struct flow *x, uint32_t mv)
 {
@@ -677,7 +739,7 @@ static uint32_t guess(const struct flow *x, uint32_t mv)
 			value = x->assoc[wdx_held_value(wdx_machine_out(&x->m, from)[place])];
 	}
 	if (!value)
-		return 0;
+		return pos == NONE ? 0 : guess_loop(x, block, place, pos);
 	if (value != CONTEXT && pos != NONE) {
 		found = merge_with(x, block, place, value, pos, 1);
 		if (found)

@@ -256,6 +256,21 @@ static const struct stacked stacked[] = {
 	  "anges\":[[17,24,{\"reg\":\"rbx\"}]]}],\"calls\":[17]}]}",
 	  ""},
 	 {10, 15, 0, WDX_I32}},
+	/* mov r8,[rsi+56]; p10: mov eax,[r8+rdi]; p13: mov eax,[r8+rax]; p18: mov ecx,20; xor
+	 * ecx,[r8+rax]; R: mov eax,ecx; ret: each load stands at the position of the next */
+	{{"loads that were moved to where their results are used", OPERAND + 0,
+	  "0061736d01000000010b0260037f7f7f017f600000030302000105030100010a1b021601017f2000"
+	  "280200280200280200411473210320030b02000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux"
+	  "-gnu\",\"module\":{\"size\":60,\"sha256\":\"6840d8cd5873e4284d00486edb0654c3"
+	  "625a483a53e6138f66a8dc9a2fb2735a\"},\"offsets\":\"code-section\",\"code\":{\""
+	  "size\":24,\"bytes\":\"TItGOEGLBDhBiwQAuRQAAABBMwwAicjD\"},\"preserved\":[\"r"
+	  "bx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"inde"
+	  "x\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":24,\"pairs\":[[0,null],[4"
+	  ",10],[8,13],[12,18],[21,21]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,8,{\""
+	  "reg\":\"rdi\"}]]}]}]}",
+	  ""},
+	 {10, 19, 0, WDX_I32}},
 };
 
 static const struct faulty faulty[] = {
