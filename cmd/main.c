@@ -113,7 +113,7 @@ static struct wdx_config make_config(const struct command *c)
 		.debugger = c->opt.debugger,
 		.emit_map = c->opt.emit_map != NULL,
 		.strict = c->opt.strict,
-		.trust_map = c->opt.trust_map,
+		.recover = c->opt.recover,
 		.trace = c->trace,
 		.warn = on_warning,
 		.progress = progress_update,

@@ -42,8 +42,10 @@ static const char help[] =
 	"                              print the claims of the map that the machine code\n"
 	"                                contradicts; then -o need not be given\n"
 	"      --strict                make it an error when anything is lost\n"
-	"      --trust-map             take the map's places of variables as they are: do\n"
-	"                                not check them against the code, nor find more\n"
+	"      --recover=all|code|none\n"
+	"                              where variables are shown: in places that the code\n"
+	"                                proves, and by constants (all, default); in such\n"
+	"                                places alone; or where the map says, unchecked\n"
 	"      --stats[=table|json]    print what was translated, what was lost, and why\n"
 	"      --trace=FILE            write every step (\"-\": standard output)\n"
 	"      --color=auto|always|never\n"
@@ -68,7 +70,7 @@ enum { /* options without a letter */
        OPT_COMPRESS,
        OPT_CHECK_MAP,
        OPT_STRICT,
-       OPT_TRUST_MAP,
+       OPT_RECOVER,
        OPT_STATS,
        OPT_TRACE,
        OPT_COLOR,
@@ -86,7 +88,7 @@ static const struct option long_options[] = {
 	{"compress-debug-sections", optional_argument, NULL, OPT_COMPRESS},
 	{"check-map", optional_argument, NULL, OPT_CHECK_MAP},
 	{"strict", no_argument, NULL, OPT_STRICT},
-	{"trust-map", no_argument, NULL, OPT_TRUST_MAP},
+	{"recover", required_argument, NULL, OPT_RECOVER},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"color", required_argument, NULL, OPT_COLOR},
@@ -129,6 +131,10 @@ static const struct choice debuggers[] = {{"gdb", WDX_DEBUGGER_GDB},
 					  {"lldb", WDX_DEBUGGER_LLDB},
 					  {"none", WDX_DEBUGGER_NONE},
 					  {NULL, 0}};
+static const struct choice recoveries[] = {{"all", WDX_RECOVER_ALL},
+					   {"code", WDX_RECOVER_CODE},
+					   {"none", WDX_RECOVER_NONE},
+					   {NULL, 0}};
 static const struct choice versions[] = {{"4", 4}, {"5", 5}, {NULL, 0}};
 /* The names of as(1), ld(1) and objcopy(1); zlib-gnu, which they have too, is obsolete. */
 static const struct choice compressions[] = {{"none", WDX_COMPRESS_DEBUG_NONE},
@@ -206,6 +212,10 @@ static enum parsed valued_option(struct options *o, int opt, const char *value)
 		parsed = choose("debugger", debuggers, value, &n);
 		o->debugger = (enum wdx_debugger)n;
 		return parsed;
+	case OPT_RECOVER:
+		parsed = choose("recover", recoveries, value, &n);
+		o->recover = (enum wdx_recover)n;
+		return parsed;
 	case OPT_DWARF_VERSION:
 		parsed = choose("dwarf-version", versions, value, &n);
 		o->dwarf_version = (unsigned)n;
@@ -252,9 +262,6 @@ static enum parsed one_option(struct options *o, int opt, const char *value)
 		return PARSED_RUN;
 	case OPT_STRICT:
 		o->strict = true;
-		return PARSED_RUN;
-	case OPT_TRUST_MAP:
-		o->trust_map = true;
 		return PARSED_RUN;
 	case 'v':
 		o->verbosity = VERBOSE;

@@ -41,7 +41,8 @@ struct options {
 	unsigned dwarf_version;
 	enum wdx_compress compress;
 	enum wdx_debugger debugger;
-	bool strict, trust_map;
+	bool strict;
+	enum wdx_recover recover;
 	enum color color;
 	enum verbosity verbosity;
 };

@@ -79,7 +79,7 @@ static void warn(const struct judging *j, const char *what)
 static struct wdx_error *judge(struct judging *j, struct wdx_map_check *result)
 {
 	struct wdx_check check = {.fault = on_fault, .arg = j};
-	struct wdx_flow_wish wish = {.check = &check};
+	struct wdx_flow_wish wish = {.compute = true, .check = &check};
 	struct wdx_flow_stats stats = {0};
 	struct wdx_codeindex code;
 	struct wdx_error *err = wdx_code_init(&code, &j->wasm, &j->map, j->target);

@@ -145,12 +145,12 @@ static void place_sections(struct run *r)
 static struct wdx_error *refine(void *arg)
 {
 	struct run *r = arg;
-	struct wdx_flow_wish wish = {0};
+	struct wdx_flow_wish wish = {.compute = r->config->recover == WDX_RECOVER_ALL};
 	struct wdx_error *err = NULL;
 
 	wdx_xlat_sort_operands(&r->xlat);
 	memcpy(&wish.operands, &r->xlat.operands, sizeof(wish.operands));
-	if (!r->config->trust_map && !r->map.instrumented)
+	if (r->config->recover != WDX_RECOVER_NONE && !r->map.instrumented)
 		err = wdx_flow_refine(&r->map, &r->wasm, r->target, &r->xlat.code, &wish, &r->flow);
 	wdx_code_settle(&r->xlat.code);
 	return err;

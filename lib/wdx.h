@@ -36,6 +36,15 @@ enum wdx_debugger {
 	WDX_DEBUGGER_NONE, /* types as in the module: pointers are numbers */
 };
 
+/* Where variables are taken from.  The machine code is followed on x86-64 and aarch64, where the
+ * map has its bytes. */
+enum wdx_recover {
+	WDX_RECOVER_ALL,  /* as with code, and computed again: constants, another value plus one */
+	WDX_RECOVER_CODE, /* the machine code: claims of the map that it proves, and what else it
+			     shows registers and memory to hold */
+	WDX_RECOVER_NONE, /* the map alone: its claims are taken as they are */
+};
+
 /* A claim of the map of where a local or the context pointer is, that the machine code contradicts:
  * at an address within its range the place holds another value.  Strings are borrowed. */
 struct wdx_finding {
@@ -64,13 +73,12 @@ struct wdx_config {
 	unsigned dwarf_version;	    /* 4 or 5; 0: 5 */
 	enum wdx_compress compress; /* of .debug_* */
 	enum wdx_debugger debugger;
+	enum wdx_recover recover;
 	/* Python that gdb is to load with the side-car, a path (.debug_gdb_scripts); NULL: none */
 	const char *gdb_script;
-	bool emit_map;	/* also give the map as JSON */
-	bool strict;	/* any loss (see wdx_stats) is an input error; loss by dead code is none */
-	bool trust_map; /* take its claims of where locals are as they are: the machine code is
-			   not followed to check them and to find more */
-	void *trace;	/* a FILE * that gets every event of the pass, or NULL */
+	bool emit_map; /* also give the map as JSON */
+	bool strict;   /* any loss (see wdx_stats) is an input error; loss by dead code is none */
+	void *trace;   /* a FILE * that gets every event of the pass, or NULL */
 
 	/* Called for each warning, a sentence without newline; NULL: dropped. */
 	void (*warn)(const char *message, void *arg);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # make bench: time and memory of this tool beside a bare libdw walk of the same DWARF (the yardstick)
 # and the engine's own compile, with and without its debug information.  "no analysis" is the tool
-# with the map taken as it is (--trust-map): what is more without that is what lib/flow costs.
+# with the map taken as it is (--recover=none): what is more without that is what lib/flow costs.
 # Ratios count: machines are noisy.  Times are the least of RUNS runs (5) and, behind the slash,
 # their median; memory is the greatest, "x files" its ratio to the sizes of module, map and side-car.
 # A second table is memory alone.  A third shows what making pointers work costs: bytes of .debug_info,
@@ -72,7 +72,7 @@ bench()
 			"$TOOL" -q "$wasm" "$TMP/$map" -o "$TMP/o.debug"
 	done
 	measure "$walk" "$name" 'this tool, no analysis' "$RUNS" "$(files "$wasm" "$TMP/i.cwasm")" \
-		"$TOOL" -q --trust-map "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug"
+		"$TOOL" -q --recover=none "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug"
 	set -- "$HOST" --lib "$lib" --compile "$wasm" --opt 2 --no-run
 	measure "$walk" "$name" 'engine, no debug info' 3 - "$@"
 	measure "$walk" "$name" 'engine, its debug info' 3 - "$@" --debug-info
@@ -85,7 +85,7 @@ memory()
 
 	name=$(basename "$(dirname "$wasm")")/$(basename "$wasm" .wasm)
 	image "$wasm" || return
-	for option in --quiet --trust-map; do
+	for option in --quiet --recover=none; do
 		read -r _ _ _ _ peak < <("$TMP/run" 1 "$TOOL" -q $option "$wasm" "$TMP/i.cwasm" -o "$TMP/o.debug")
 		[ -n "${peak:-}" ] || return
 		size=$(files "$wasm" "$TMP/i.cwasm")

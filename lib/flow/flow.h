@@ -20,7 +20,8 @@ struct wdx_flow_stats {
 
 struct wdx_flow_wish {
 	struct wdx_operands operands; /* slots of the operand stack that are to be found, by lo */
-	struct wdx_check *check;      /* NULL: the claims are not judged */
+	bool compute; /* what is nowhere may be computed: by constants, sums, and what made it */
+	struct wdx_check *check; /* NULL: the claims are not judged */
 };
 
 /* Replaces the ranges of locals, operand slots and the context pointer in the map by those proved,

@@ -367,11 +367,12 @@ void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigne
 	struct found constant = {.place = NONE, .value = value}, held = {.place = NONE};
 
 	if (x->v.values.data[value].kind == WDX_VALUE_CONST) {
-		add_where(x, to, 0, UINT32_MAX, &constant);
+		if (x->wish->compute)
+			add_where(x, to, 0, UINT32_MAX, &constant);
 		return;
 	}
 	use_holdings(x, value, width, held, to);
-	if (is_held_throughout(x, value))
+	if (!x->wish->compute || is_held_throughout(x, value))
 		return;
 	use_sums(x, value, width, to);
 	if (depth)

@@ -127,7 +127,7 @@ misused "two to stdout" "only one output can go" good.wasm good.json -o - --stat
 misused "a folder that depends on where gdb is" "invalid argument 'x' for '--python'" good.wasm good.json \
 	-o x.debug --python=x
 misused "a script for a stream" "'--load-script' needs" good.wasm good.json -o - --load-script x.gdb
-for o in --dwarf-version=3 --compress-debug-sections=lzma --stats=xml --color=maybe; do
+for o in --dwarf-version=3 --compress-debug-sections=lzma --stats=xml --color=maybe --recover=some; do
 	misused "$o" "invalid argument '${o#*=}' for '${o%=*}': it is one of" \
 		good.wasm good.json -o x.debug $o
 done
@@ -186,10 +186,16 @@ ok "--stats=json is JSON" "$PYTHON" -c 'import json, sys
 s = json.load(open("out.txt"))
 assert s["functions"] == 2 and all(set(l) == {"name", "count", "benign", "text"} for l in s["losses"])'
 like "the map is checked against its code" "$out" '"claims_checked": true'
-run -q good.wasm good.json -o x.debug --stats=json --trust-map
-is "--trust-map: status" "$status" 0
-like "--trust-map: no code is followed" "$out" '"functions_checked": 0'
-like "--trust-map: and the statistics say so" "$out" '"claims_checked": false'
+for r in all code; do
+	run -q good.wasm good.json -o x.$r --stats=json --recover=$r
+	is "--recover=$r: status" "$status" 0
+	like "--recover=$r: the map is checked" "$out" '"claims_checked": true'
+done
+ok "--recover=all is the default" cmp x.all x.debug
+run -q good.wasm good.json -o x.debug --stats=json --recover=none
+is "--recover=none: status" "$status" 0
+like "--recover=none: no code is followed" "$out" '"functions_checked": 0'
+like "--recover=none: and the statistics say so" "$out" '"claims_checked": false'
 ok "--stats to a full disk fails" \
 	sh -c '"$0" -q good.wasm good.json -o x.debug --stats >/dev/full 2>/dev/null; [ $? = 3 ]' "$TOOL"
 run -q good.wasm good.json -o x.debug --trace x.trace

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# False claims of a map, taken as they are (--trust-map): both loops find the wrong values, prove the
+# False claims of a map, taken as they are (--recover=none): both loops find the wrong values, prove the
 # claim false and count them as map faults, not as wrong; with the claims checked there are none.
 . "$(dirname "$0")/../lib.sh"
 need_tool
@@ -17,7 +17,7 @@ step()
 		"$STORE/data/calc-O0-dw4.wasm" "$TMP/i.cwasm" "$TMP/i.debug" "$TMP/i.json" >"$TMP/step" 2>&1
 }
 
-ok "stepper: claims as they are are no wrong values" step --trust-map
+ok "stepper: claims as they are are no wrong values" step --recover=none
 like "stepper: but map faults" "$(cat "$TMP/step")" ' map-fault [1-9]'
 like "stepper: each with function, local and place" "$(cat "$TMP/step")" \
 	'map fault: function [0-9]+ local [0-9]+ is not in .* at 0x'
@@ -36,7 +36,7 @@ for function, local, at in seen:
             print("both", function, local, at)
 END
 module=$STORE/data/calc-O2-dw5.wasm
-sidecar "$ENGINE" "$module" 2 "$TMP/b" "--emit-map=$TMP/b.json" --trust-map || exit 3
+sidecar "$ENGINE" "$module" 2 "$TMP/b" "--emit-map=$TMP/b.json" --recover=none || exit 3
 "$STEPPER" --host "$HOST" --lib "$(engine_lib "$ENGINE")" --stops 20000 --every --max-errors 100 \
 	"$module" "$TMP/b.cwasm" "$TMP/b.debug" "$TMP/b.json" >"$TMP/step" 2>&1
 "$TOOL" --check-map=json "$module" "$TMP/b.cwasm" >"$TMP/b.check"

@@ -44,7 +44,7 @@ def main(arguments):
     module, image = (a for a in arguments if re.search(r"\.c?wasm$", a))
     frame = dwarf.Program(module, make.SOURCE).functions[FUNCTION].attributes["frame_base"]
     lie(map_path, int(fault.LOCAL.search(frame)[1], 16))
-    subprocess.run([TOOL, "--trust-map", *(map_path if a == image else a for a in
+    subprocess.run([TOOL, "--recover=none", *(map_path if a == image else a for a in
                                            arguments[:arguments.index("--emit-map")])], check=True)
 
 
