@@ -283,7 +283,7 @@ static wdx_held result(struct wdx_machine *m, const struct wdx_minsn *i, const w
 	case WDX_DO_CONST:
 		return wdx_hold(i->constant, a->width);
 	case WDX_DO_LOAD:
-		if (i->slot != WDX_NO_PLACE && wdx_held_width(state[i->slot]) >= a->width)
+		if (i->slot != WDX_NO_PLACE && state[i->slot])
 			return shared(m, state[i->slot], a->width);
 		break;
 	}

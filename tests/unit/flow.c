@@ -136,6 +136,21 @@ static const struct match cases[] = {
 	 "8],[35,19]]}],\"locals\":[{\"index\":3,\"ranges\":[[15,28,{\"reg\":\"rax\"}]]}],\"ca"
 	 "lls\":[28]}]}",
 	 "c-f =0; f-14 r0; 14-2b cfa-40; 2b-2d r0 plus -1"},
+	/* push rbp; mov rbp, rsp; sub rsp,32; p0: imul eax, edx, 3; p1: mov ecx, eax; mov [rsp+8],
+	 * rcx; call M; M: mov rcx, [rsp+8]; mov [rsp+8], rsi; lea eax, [rcx+1]; R: add rsp,32; pop
+	 * rbp; ret */
+	{"four bytes of it spilled and reloaded as eight", 3,
+	 "0061736d01000000010b0260037f7f7f017f60000003030200010a17021201017f200241036c2103"
+	 "1001200341016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	 "\"module\":{\"size\":51,\"sha256\":\"b353b8cc1ed2f265f99a0210f9e7d92e6d4bf8ac6344134"
+	 "1620ad894f5e561da\"},\"offsets\":\"code-section\",\"code\":{\"size\":42,\"bytes\":\""
+	 "VUiJ5UiD7CBrwgOJwUiJTCQI6AAAAABIi0wkCEiJdCQIjUEBSIPEIF3D\"},\"preserved\":[\"rbx"
+	 "\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"sy"
+	 "mbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":42,\"pairs\":[[0,null],[8,9],[11,12],[23,18"
+	 "],[36,19]]}],\"locals\":[{\"index\":3,\"ranges\":[[11,13,{\"reg\":\"rax\"}]]}],\"ca"
+	 "lls\":[23]}]}",
+	 "8-b =0; b-12 r0; 12-21 cfa-40; 21-2a r2"},
 	/* push rbp; mov rbp, rsp; sub rsp,32; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; mov
 	 * [rsp+8], rcx; call M; M: mov eax, [rsp+8]; add eax, 1; R: add rsp,32; pop rbp; ret */
 	{"a slot used again", 3,
