@@ -43,6 +43,7 @@ struct wdx_check_work {
 	uint64_t written[2];	   /* registers that the function itself writes */
 	uint32_t next;		   /* the claim that begins next */
 	uint32_t looks;		   /* left */
+	const struct wdx_check *check;
 };
 
 /* ---- words ------------------------------------------------------------------------------------
@@ -280,6 +281,39 @@ static bool contradicts_later(const struct wdx_match *x, struct wdx_check_work *
 	return true;
 }
 
+static enum wdx_doubt doubt_of(const struct wdx_match *x, const struct claim *c)
+{
+	uint32_t mv = wdx_held_value(c->held);
+	uint64_t off = 0;
+	unsigned width;
+
+	if (!c->value)
+		return WDX_DOUBT_VALUE;
+	if (c->held_in == NONE && c->place->kind != WDX_PLACE_CONST)
+		return WDX_DOUBT_PLACE;
+	if (c->held_in == NONE || x->m->values.data[mv].kind == WDX_MV_CONST)
+		return WDX_DOUBT_OTHER;
+	if (!c->held)
+		return WDX_DOUBT_NOTHING;
+	return x->assoc[mv] || wdx_match_summand(x->flow, mv, &off, &width) ? WDX_DOUBT_OTHER
+									    : WDX_DOUBT_STRANGE;
+}
+
+static void tell_judgement(const struct wdx_match *x, const struct wdx_check *check,
+			   const struct claim *c, enum verdict verdict)
+{
+	const struct wdx_judgement j = {.func = x->f->map,
+					.entity = c->entity,
+					.range = c->range,
+					.at = c->at,
+					.contradicted = verdict == CONTRADICTED,
+					.doubt = verdict == UNDECIDED ? doubt_of(x, c)
+								      : WDX_DOUBT_NONE};
+
+	if (check->judged)
+		check->judged(&j, check->arg);
+}
+
 static void look(const struct wdx_match *x, struct wdx_check_work *w, struct claim *c,
 		 const struct spot *s)
 {
@@ -297,6 +331,7 @@ static void look(const struct wdx_match *x, struct wdx_check_work *w, struct cla
 	verdict = judge(x, w, c);
 	if (verdict == CONTRADICTED && local && s->within && !contradicts_later(x, w, c, s->wasm))
 		verdict = UNDECIDED;
+	tell_judgement(x, w->check, c, verdict);
 	c->doubted |= verdict == UNDECIDED;
 	if (verdict != CONTRADICTED)
 		return;
@@ -540,6 +575,7 @@ bool wdx_check_function(struct wdx_check *c, const struct wdx_match *x)
 	c->work = w;
 	if (!w || !prepare(w, x))
 		return false;
+	w->check = c;
 	sort_claims(w, by_lo);
 	for (uint32_t b = 0; b < x->m->blocks.len; b++)
 		if (x->m->blocks.data[b].reached)

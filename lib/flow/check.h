@@ -53,9 +53,31 @@ struct wdx_fault {
 	const char *instead; /* of what: "parameter 1" */
 };
 
+/* Why a claim is undecided. */
+enum wdx_doubt {
+	WDX_DOUBT_NONE,	   /* it is none: proved, or contradicted */
+	WDX_DOUBT_VALUE,   /* the local's value is not followed */
+	WDX_DOUBT_PLACE,   /* nor is the place */
+	WDX_DOUBT_NOTHING, /* nothing is known of what is there */
+	WDX_DOUBT_STRANGE, /* what is there is not known as a value of wasm's */
+	WDX_DOUBT_OTHER,   /* it is known as another one, which may be equal */
+	WDX_DOUBTS
+};
+
+/* What a claim is worth from one address on, up to its next judgement. */
+struct wdx_judgement {
+	const struct wdx_map_func *func;
+	const struct wdx_map_entity *entity;
+	const struct wdx_map_range *range;
+	uint32_t at;
+	bool contradicted;
+	enum wdx_doubt doubt;
+};
+
 /* Claims of one function after the other are judged; to be cleared, then filled in. */
 struct wdx_check {
-	void (*fault)(const struct wdx_fault *f, void *arg); /* in the order of the map */
+	void (*fault)(const struct wdx_fault *f, void *arg);	  /* in the order of the map */
+	void (*judged)(const struct wdx_judgement *j, void *arg); /* or NULL; by address */
 	void *arg;
 	uint64_t claims, proved, contradicted; /* summed up */
 	struct wdx_check_work *work;
