@@ -14,11 +14,12 @@
  *
  * A line for each ELF file: those three numbers for all code, past the prologue and in pairs, with
  * --lost by what the location reads that is lost; bytes of constants (DW_AT_const_value, which the
- * tool's --stats does not count); functions in which it has more bytes than the first file.
+ * tool's --stats does not count); functions in which it has more bytes than the first file, and in
+ * these by availability_below.c why the bytes are missing there.
  *
  *   availability [--lost] MODULE MAP [NAME=]ELF...
  */
-#include "stepper.h"
+#include "availability.h"
 
 #include <dwarf.h>
 #include <stdlib.h>
@@ -26,51 +27,8 @@
 
 #include "stepper_expr.h"
 
-enum lost {
-	LOST_NONE,
-	LOST_ENTRY,  /* the variable or its function is not in the output */
-	LOST_SCOPE,  /* a scope in the output does not hold the address */
-	LOST_LOCAL,  /* what the location reads: a wasm local */
-	LOST_STACK,  /* wasm's operand stack */
-	LOST_GLOBAL, /* a wasm global */
-	LOST_FRAME,  /* the frame base */
-	LOST_STATIC, /* an address alone */
-	LOST_OTHER,
-	NLOST
-};
 static const char *const lost_names[NLOST] = {"none",	"entry", "scope",  "local", "stack",
 					      "global", "frame", "static", "other"};
-
-struct count {
-	uint64_t scope, due, had, lost[NLOST];
-};
-
-struct sum {
-	struct count all, body, pairs;
-	uint64_t constant; /* of all.had: by DW_AT_const_value */
-};
-
-struct interval { /* native offsets */
-	uint32_t lo, hi;
-	uint32_t wasm, next; /* the position, and for a gap those of its neighbours */
-	bool gap, entry;
-};
-
-struct run {
-	struct world w;
-	const char *name;
-	struct sum sum;
-	uint64_t *had; /* bytes, by wasm function */
-};
-
-struct func {
-	struct run *r;
-	uint32_t index, prologue; /* wasm: where the prologue ends */
-	struct interval *iv;
-	size_t n, cap;
-	const uint32_t *stops; /* native, sorted: all functions' */
-	size_t nstops;
-};
 
 /* ---- what a location says -------------------------------------------------------------------- */
 
@@ -85,7 +43,7 @@ static bool says_nothing(const struct expr *e)
 	return true;
 }
 
-static bool uses_frame(const struct expr *e)
+bool uses_frame(const struct expr *e)
 {
 	return e && e->n && e->op[0].code == DW_OP_fbreg;
 }
@@ -113,12 +71,12 @@ static enum lost reason(const struct expr *e)
 	return LOST_OTHER;
 }
 
-static bool is_scope(const struct node *n)
+bool is_scope(const struct node *n)
 {
 	return n->tag != DW_TAG_variable && n->tag != DW_TAG_formal_parameter;
 }
 
-static struct node *function_of(struct node *n)
+struct node *function_of(struct node *n)
 {
 	while (n && n->tag != DW_TAG_subprogram)
 		n = n->parent;
@@ -154,7 +112,7 @@ static bool in_scope(const struct node *var, uint64_t at)
 
 /* ---- one variable over one function ---------------------------------------------------------- */
 
-static enum lost judge(const struct run *r, struct node *in, uint32_t native, const struct expr *by)
+enum lost judge(const struct run *r, struct node *in, uint32_t native, const struct expr *by)
 {
 	uint64_t at = r->w.text_addr + native;
 	struct expr *e;
@@ -182,7 +140,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* The first address above `at` where what is shown may change: ends of places and of ranges. */
-static uint64_t next_change(const struct node *out, uint64_t at, uint64_t end)
+uint64_t next_change(const struct node *out, uint64_t at, uint64_t end)
 {
 	struct node *f = function_of((struct node *)out);
 	const struct location *l[2] = {&out->location, f ? &f->frame_base : NULL};
@@ -209,12 +167,12 @@ static uint64_t next_change(const struct node *out, uint64_t at, uint64_t end)
 }
 
 /* Due at an interval: a gap is what both its neighbours are. */
-static bool covers(const struct node *scope, const struct interval *iv)
+bool covers(const struct node *scope, const struct interval *iv)
 {
 	return node_covers(scope, iv->wasm) && node_covers(scope, iv->next);
 }
 
-static bool is_due(struct node *in, const struct interval *iv, struct expr **by)
+bool is_due(struct node *in, const struct interval *iv, struct expr **by)
 {
 	struct expr *e;
 
@@ -343,22 +301,35 @@ static uint32_t prologue_end(const struct node *in)
 	return (uint32_t)lo;
 }
 
-static void one_function(struct run *r, uint32_t index, const uint32_t *stops, size_t nstops)
+struct node *cut_function(struct func *f)
 {
-	struct node *in = r->w.in.funcs[index];
-	struct func f = {.r = r, .index = index, .stops = stops, .nstops = nstops};
-	const struct wdx_wasm_func *body = world_body(&r->w, index);
+	const struct world *w = &f->r->w;
+	struct node *in = w->in.funcs[f->index];
+	const struct wdx_wasm_func *body = world_body(w, f->index);
 	const struct wdx_map_part *p;
 
 	if (!in || !body)
-		return;
-	wdx_vec_each (p, &r->w.map.parts)
-		if (r->w.map.funcs.data[p->func].index == index)
-			cut_part(&f, p, body);
-	fill_gaps(&f);
-	f.prologue = prologue_end(in);
+		return NULL;
+	wdx_vec_each (p, &w->map.parts)
+		if (w->map.funcs.data[p->func].index == f->index)
+			cut_part(f, p, body);
+	fill_gaps(f);
+	f->prologue = prologue_end(in);
+	return in;
+}
+
+bool in_function(const struct node *in, const struct interval *iv)
+{
+	return iv->wasm != NOWHERE && iv->next != NOWHERE && covers(in, iv);
+}
+
+static void one_function(struct run *r, uint32_t index, const uint32_t *stops, size_t nstops)
+{
+	struct func f = {.r = r, .index = index, .stops = stops, .nstops = nstops};
+	struct node *in = cut_function(&f);
+
 	for (size_t i = 0; i < f.n; i++)
-		if (f.iv[i].wasm != NOWHERE && f.iv[i].next != NOWHERE && covers(in, &f.iv[i]))
+		if (in_function(in, &f.iv[i]))
 			one_scope(&f, in, &f.iv[i]);
 	free(f.iv);
 }
@@ -450,9 +421,12 @@ int main(int argc, char **argv)
 		print_count("all", &runs[i].sum.all, lost);
 		print_count("body", &runs[i].sum.body, lost);
 		print_count("pairs", &runs[i].sum.pairs, lost);
-		printf(" constant %llu better-functions %llu\n",
+		printf(" constant %llu better-functions %llu",
 		       (unsigned long long)runs[i].sum.constant,
 		       (unsigned long long)worse(&runs[0], &runs[i]));
+		if (worse(&runs[0], &runs[i]))
+			print_below(&runs[0], &runs[i]);
+		putchar('\n');
 	}
 	return 0;
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# How much the side-cars of some modules show does not fall (tests/differential/availability), and
-# --stats, which the tool counts itself, says the same of them.
+# How much the side-cars of some modules show does not fall (tests/differential/availability), --stats,
+# which the tool counts itself, says the same of them, and the engine's DWARF shows nothing more that is
+# proved.
 
 . "$(dirname "$0")/../lib.sh"
 need_tool
@@ -53,6 +54,13 @@ agrees()
 	END
 }
 
+# adds NUMBERS: bytes behind prologues of the lines map, code and ours ascend
+adds()
+{
+	awk '{ for (i = 4; i < NF; i++) if ($i == "body") had[$3] = $(i + 3) }
+		END { exit !(0 < had["map"] && had["map"] < had["code"] && had["code"] < had["ours"]) }' <<<"$1"
+}
+
 while read -r name opt bytes pairs; do
 	module=$STORE/data/$name.wasm
 	[ -f "$module" ] || skip_all "no test modules (tests/setup)"
@@ -61,5 +69,7 @@ while read -r name opt bytes pairs; do
 	at_least "$what, bytes" "$numbers" body "$bytes"
 	at_least "$what, at stops" "$numbers" pairs "$pairs"
 	agrees "$what" "$numbers" "$module" "$opt"
+	ok "$what: map, code followed, computed again: each adds" adds "$numbers"
+	unlike "$what: nothing proved is only in the engine's" "$numbers" ' proved='
 done < <(floors)
 done_testing
