@@ -903,14 +903,15 @@ static const rule *find_rule(const wdx_accesses &a, StringRef name)
 /* --- what MC does not say of an opcode --- */
 
 enum {
-	KNOWN = 1,    /* writes no other registers than MC lists */
-	OPAQUE = 2,   /* may write any */
-	STOPS = 4,    /* never comes to the next instruction */
-	HARMLESS = 8, /* does not write memory, though MC says that it may */
-	FENCE = 16,   /* neither, but is there for memory's sake */
-	AT_RDI = 32,  /* writes memory there */
-	STRING = 64,  /* rcx, rsi and rdi count */
-	COUNTS = 128, /* rcx does */
+	KNOWN = 1,     /* writes no other registers than MC lists */
+	OPAQUE = 2,    /* may write any */
+	STOPS = 4,     /* never comes to the next instruction */
+	HARMLESS = 8,  /* does not write memory, though MC says that it may */
+	FENCE = 16,    /* neither, but is there for memory's sake */
+	AT_RDI = 32,   /* writes memory there */
+	STRING = 64,   /* rcx, rsi and rdi count */
+	COUNTS = 128,  /* rcx does */
+	EXTENDS = 256, /* leaves rax as it is, though MC lists it: only rdx is written */
 };
 
 namespace
@@ -978,6 +979,9 @@ static const trait x86_traits[] = {
 	{"CMPSQ", KNOWN | STRING | HARMLESS},
 	{"OUTS*", KNOWN | STRING | HARMLESS},
 	{"LOOP*", KNOWN | COUNTS},
+	{"CWD", KNOWN | EXTENDS},
+	{"CDQ", KNOWN | EXTENDS},
+	{"CQO", KNOWN | EXTENDS},
 	{"PUSHFS64", KNOWN},
 	{"PUSHGS64", KNOWN},
 	{"POPFS64", KNOWN},
@@ -1137,6 +1141,8 @@ static opcode_info look_at(wdx_accesses &a, unsigned opcode)
 		op.writes.add(RSI);
 		op.writes.add(RDI);
 	}
+	if (op.traits & EXTENDS)
+		op.writes.bits[0] &= ~(UINT64_C(1) << RAX);
 	if (op.traits & OPAQUE)
 		op.writes.bits[0] = op.writes.bits[1] = ~UINT64_C(0);
 	return op;
