@@ -9,7 +9,10 @@
  * the call takes, and the bytes are inside of the call, where only outer frames are looked up
  *   unclaimed  the map has no claim there
  *   ...        claims that are undecided, by enum wdx_doubt; "unseen": not judged there
- *   proved     nothing of all that: ours ought to have them
+ *   form       the claims are proved, if there are any, but the location is not just a local or in
+ * the frame: the operand stack, arithmetic that the tool refuses because its value on the target is
+ * not provable, what is malformed or ambiguous (no DW_OP_stack_value) proved     nothing of all
+ * that: ours ought to have them
  *
  * First comes in how many functions the other has more even without what is false or no state.
  */
@@ -29,17 +32,23 @@ enum why {
 	WHY_DOUBT, /* from here on as enum wdx_doubt has them; none: not judged there */
 	WHY_PROVED = WDX_DOUBTS,
 	WHY_UNCLAIMED,
+	WHY_FORM,
 	WHY_FALSE,
 	WHY_STATE,
 	NWHY
 };
 
-static const char *const why_names[NWHY] = {
-	[WHY_DOUBT] = "unseen",		 [WDX_DOUBT_VALUE] = "value",
-	[WDX_DOUBT_PLACE] = "place",	 [WDX_DOUBT_NOTHING] = "nothing",
-	[WDX_DOUBT_STRANGE] = "strange", [WDX_DOUBT_OTHER] = "other",
-	[WHY_PROVED] = "proved",	 [WHY_UNCLAIMED] = "unclaimed",
-	[WHY_FALSE] = "false",		 [WHY_STATE] = "state"};
+static const char *const why_names[NWHY] = {[WHY_DOUBT] = "unseen",
+					    [WDX_DOUBT_VALUE] = "value",
+					    [WDX_DOUBT_PLACE] = "place",
+					    [WDX_DOUBT_NOTHING] = "nothing",
+					    [WDX_DOUBT_STRANGE] = "strange",
+					    [WDX_DOUBT_OTHER] = "other",
+					    [WHY_PROVED] = "proved",
+					    [WHY_UNCLAIMED] = "unclaimed",
+					    [WHY_FORM] = "form",
+					    [WHY_FALSE] = "false",
+					    [WHY_STATE] = "state"};
 
 struct judged {
 	uint32_t func, local; /* func: its number in the map */
@@ -194,6 +203,21 @@ static unsigned add_locals(const struct expr *e, uint32_t *locals, unsigned n)
 	return n;
 }
 
+static bool is_plain(const struct expr *e)
+{
+	bool frame = uses_frame(e), value = false;
+
+	for (size_t i = 0; e && i < e->n; i++) {
+		const struct op *o = &e->op[i];
+
+		value |= o->code == DW_OP_stack_value;
+		if (o->code != DW_OP_stack_value && o->code != DW_OP_piece &&
+		    o->code != DW_OP_fbreg && (o->code != OP_WASM || o->a))
+			return false;
+	}
+	return frame || value;
+}
+
 static enum why why(const struct below *b, struct node *in, const struct interval *iv, uint32_t at,
 		    const struct expr *by)
 {
@@ -215,9 +239,11 @@ static enum why why(const struct below *b, struct node *in, const struct interva
 		return WHY_STATE;
 	if (worst != WHY_PROVED)
 		return worst;
-	if (is_astray(b, at))
-		return WHY_DOUBT;
-	return i && i->a.call && at > i->at ? WHY_FALSE : worst;
+	if (n && i && i->a.call && at > i->at)
+		return WHY_FALSE;
+	if (!n || !is_plain(by))
+		return WHY_FORM;
+	return is_astray(b, at) ? WHY_DOUBT : WHY_PROVED;
 }
 
 /* The next address at which a judgement or an instruction begins. */
