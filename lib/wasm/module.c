@@ -240,19 +240,27 @@ static bool writes_table(uint16_t opcode)
 	}
 }
 
-/* Which of several tables is written to does not matter: C and its like have one. */
-bool wdx_wasm_table_is_fixed(const struct wdx_wasm *m)
+/* Whether an instruction with that first byte writes to a table. */
+static bool table_written_by(const struct wdx_wasm *m, uint8_t byte)
 {
-	const uint8_t *code = m->data + m->code.v;
+	const uint8_t *code = m->data + m->code.v, *end = code + m->code_size, *p = code;
 	struct wdx_insn insn;
 
-	for (uint32_t at = 0; at < m->code_size && !m->table_shared; at++) {
-		if ((code[at] != WDX_WASM_TABLE_SET && code[at] != 0xfc) ||
-		    !(m->kinds[at] & WDX_INSN_START))
+	for (; (p = memchr(p, byte, (size_t)(end - p))); p++) {
+		uint32_t at = (uint32_t)(p - code);
+
+		if (!(m->kinds[at] & WDX_INSN_START))
 			continue;
 		wdx_insn_at(m, (wdx_codepos){at}, &insn);
 		if (writes_table(insn.opcode))
-			return false;
+			return true;
 	}
-	return !m->table_shared;
+	return false;
+}
+
+/* Which of several tables is written to does not matter: C and its like have one. */
+bool wdx_wasm_table_is_fixed(const struct wdx_wasm *m)
+{
+	return !m->table_shared && !table_written_by(m, WDX_WASM_TABLE_SET) &&
+	       !table_written_by(m, 0xfc);
 }
