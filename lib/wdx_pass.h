@@ -259,6 +259,9 @@ WDX_API void wdx_expr_raw(struct wdx_expr *x, const void *p,
 /* An operation of the input, its reference to an entry remapped.  false: that entry is not kept. */
 WDX_API bool wdx_expr_copy(struct wdx_expr *x, const struct wdx_cursor *c, const struct wdx_op *op);
 WDX_API size_t wdx_expr_size(const struct wdx_expr *x);
+/* So many, good until more of any expression is written; references in them are not yet filled in.
+ */
+WDX_API const uint8_t *wdx_expr_bytes(const struct wdx_expr *x);
 /* Whether both have the same bytes and refer to the same entries. */
 WDX_API bool wdx_expr_equal(const struct wdx_expr *a, const struct wdx_expr *b);
 

@@ -794,6 +794,11 @@ size_t wdx_expr_size(const struct wdx_expr *x)
 	return x->end - x->start;
 }
 
+const uint8_t *wdx_expr_bytes(const struct wdx_expr *x)
+{
+	return wdx_expr_size(x) ? x->e->xbytes.data + x->start : (const uint8_t *)"";
+}
+
 bool wdx_expr_equal(const struct wdx_expr *a, const struct wdx_expr *b)
 {
 	size_t n = wdx_expr_size(a);

@@ -552,7 +552,8 @@ struct wdx_error *wdx_xlat_init(struct wdx_xlat *x, const struct wdx_wasm *wasm,
 	x->env.map = map;
 	x->env.target = target;
 	x->described = calloc(map->funcs.len + 1, sizeof(*x->described));
-	if (!x->described)
+	x->known = calloc(1, sizeof(*x->known));
+	if (!x->described || !x->known)
 		return &wdx_nomem;
 	err = init_preserved(x);
 	return err ? err : wdx_code_init(&x->code, wasm, map, target);
@@ -576,5 +577,6 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_pointers_deinit(&x->pointers);
 	free(x->preserved);
 	free(x->described);
+	free(x->known);
 	memset(x, 0, sizeof(*x));
 }

@@ -126,7 +126,7 @@ enum { MAX_SAID = 4 };
 struct work {
 	struct wdx_xlat *x;
 	struct wdx_emit *e;
-	const struct wdx_xexpr *xe;
+	struct wdx_xexpr *xe;
 	struct track context, need[WDX_XEXPR_MAX_NEEDS];
 	struct said said[MAX_SAID];
 	unsigned nsaid;	    /* so many have been said; each takes the place of the oldest */
@@ -240,7 +240,7 @@ static const struct said *say(struct work *w, const struct wdx_xplaces *p)
 	 * goes on (dwarf2/loc.c, locexpr_describe_location_piece()); any other it leaves alone */
 	if (w->xe->use == WDX_USE_FRAME_BASE && wdx_pointers_relocate(&w->x->pointers))
 		wdx_expr_op(out, DW_OP_nop);
-	s->loss = wdx_xexpr_emit(w->xe, p, out);
+	s->loss = wdx_xknown_emit(w->xe, p, out);
 	s->expr = s->loss == WDX_LOSS_NONE ? out : NULL;
 	s->innermost = lost_by_calls(w, p);
 	return s;
@@ -326,7 +326,7 @@ static void work_init(struct work *w, struct wdx_xlat *x, struct wdx_emit *e)
 {
 	w->x = x;
 	w->e = e;
-	w->xe = &x->xexpr;
+	w->xe = x->xexpr;
 	w->nsaid = 0;
 	w->failed = false;
 	w->context = context_track(x);
@@ -352,7 +352,7 @@ static bool copy_ranges(struct wdx_ranges *out, const struct wdx_range *r, size_
  * known, to x->ranges.  false: memory is out. */
 static bool native_ranges(struct wdx_xlat *x, const struct wdx_loc *l)
 {
-	bool memory = x->xexpr.reads_memory || x->xexpr.uses_frame;
+	bool memory = x->xexpr->reads_memory || x->xexpr->uses_frame;
 	const struct wdx_ranges *all = memory ? &x->memory : &x->body;
 
 	if (l->whole)
@@ -401,7 +401,7 @@ static bool clip_to_scope(struct wdx_xlat *x)
  * there it calls optimized out. */
 static bool clip_to_frame(struct wdx_xlat *x)
 {
-	return !x->xexpr.uses_frame || clip(x, x->frame_ranges.data, x->frame_ranges.len);
+	return !x->xexpr->uses_frame || clip(x, x->frame_ranges.data, x->frame_ranges.len);
 }
 
 static uint64_t bytes_of(const struct wdx_range *r, size_t n)
@@ -525,14 +525,14 @@ static bool vtable_slot(const struct wdx_cursor *c, const struct wdx_attr *a,
 /* What needs nothing that moves stays one expression: statics and constants. */
 static bool single(struct wdx_xlat *x, const struct wdx_loc *l, size_t n)
 {
-	return n == 1 && l->whole && !x->xexpr.nneeds && !x->xexpr.uses_frame;
+	return n == 1 && l->whole && !x->xexpr->nneeds && !x->xexpr->uses_frame;
 }
 
 static enum wdx_loss emit_single(struct wdx_xlat *x, const struct wdx_attr *a, struct wdx_emit *e)
 {
 	struct wdx_xplaces none = {0};
 	struct wdx_expr *out = wdx_expr_begin(e);
-	enum wdx_loss loss = wdx_xexpr_emit(&x->xexpr, &none, out);
+	enum wdx_loss loss = wdx_xexpr_emit(x->xexpr, &none, out);
 
 	if (loss != WDX_LOSS_NONE)
 		return loss;
@@ -604,17 +604,17 @@ static uint64_t variable_size(struct wdx_xlat *x, const struct wdx_cursor *c)
 static enum wdx_loss parse(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_attr *a,
 			   const struct wdx_loc *l)
 {
-	enum wdx_loss loss = wdx_xexpr_parse(&x->xexpr, c, &x->env, x->func ? x->func->wasm : NULL,
-					     use_of(a->name), l->expr, l->size);
+	enum wdx_loss loss = wdx_xknown_parse(x->known, c, &x->env, x->func ? x->func->wasm : NULL,
+					      use_of(a->name), l->expr, l->size, &x->xexpr);
 
-	if (loss == WDX_LOSS_NONE && x->xexpr.nneeds && !wdx_xlat_type_operands(x, l))
+	if (loss == WDX_LOSS_NONE && x->xexpr->nneeds && !wdx_xlat_type_operands(x, l))
 		return WDX_LOSS_OPERAND_STACK;
 	if (loss == WDX_LOSS_NONE && is_variable(c, a) && wdx_pointers_native(x, c))
-		return wdx_xexpr_pointer(&x->xexpr);
-	if (loss == WDX_LOSS_NONE && x->xexpr.pieces && wdx_pointers_fill(&x->pointers))
-		x->xexpr.fill = wdx_type_extent(c);
-	if (loss == WDX_LOSS_NONE && x->xexpr.nneeds && is_variable(c, a))
-		x->xexpr.var_size = variable_size(x, c);
+		return wdx_xexpr_pointer(x->xexpr);
+	if (loss == WDX_LOSS_NONE && x->xexpr->pieces && wdx_pointers_fill(&x->pointers))
+		x->xexpr->fill = wdx_type_extent(c);
+	if (loss == WDX_LOSS_NONE && x->xexpr->nneeds && is_variable(c, a))
+		x->xexpr->var_size = variable_size(x, c);
 	return loss;
 }
 

@@ -114,10 +114,10 @@ bool wdx_xlat_type_operands(struct wdx_xlat *x, const struct wdx_loc *l)
 	struct wdx_operand key = {0};
 	const struct wdx_operand *found;
 
-	for (size_t i = 0; i < x->xexpr.nneeds; i++) {
-		if (x->xexpr.needs[i].kind != WDX_ENT_STACK)
+	for (size_t i = 0; i < x->xexpr->nneeds; i++) {
+		if (x->xexpr->needs[i].kind != WDX_ENT_STACK)
 			continue;
-		key.slot = x->xexpr.needs[i].index;
+		key.slot = x->xexpr->needs[i].index;
 		found = range_of(x, x->func, l, &key) && x->operands.len
 				? bsearch(&key, x->operands.data, x->operands.len, sizeof(key),
 					  by_range)
@@ -126,7 +126,7 @@ bool wdx_xlat_type_operands(struct wdx_xlat *x, const struct wdx_loc *l)
 			continue;
 		if (found->type == WDX_OPERAND_MIXED)
 			return false;
-		x->xexpr.need_type[i] = found->type;
+		x->xexpr->need_type[i] = found->type;
 	}
 	return true;
 }

@@ -11,7 +11,7 @@
 #include "wdx_pass.h"
 #include "flow/code.h"
 #include "flow/values.h"
-#include "xlat/expr.h"
+#include "xlat/expr_known.h"
 #include "xlat/loss.h"
 #include "xlat/pointers.h"
 
@@ -74,9 +74,10 @@ struct wdx_xlat {
 	/* scratch */
 	struct wdx_ranges ranges, clipped;
 	WDX_VEC(struct wdx_expr_loc) locs;
-	struct wdx_xexpr xexpr;
-	uint64_t sized, size; /* offset of the variable sized last, and its bytes */
-	uint64_t input_bytes; /* of the attribute in work, as far as its entries were read */
+	struct wdx_xknown *known;
+	struct wdx_xexpr *xexpr; /* one of known's */
+	uint64_t sized, size;	 /* offset of the variable sized last, and its bytes */
+	uint64_t input_bytes;	 /* of the attribute in work, as far as its entries were read */
 
 	uint64_t losses[WDX_LOSS_COUNT];
 	struct wdx_stats stats;
