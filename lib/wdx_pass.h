@@ -83,6 +83,7 @@ struct wdx_die {
 	uint64_t offset; /* in .debug_info */
 	uint16_t tag;	 /* DW_TAG_* */
 	bool has_children;
+	uint64_t names; /* bit N: it may have an attribute whose name modulo 64 is N */
 	const struct wdx_attr *attrs;
 	size_t nattrs;
 };

@@ -171,6 +171,11 @@ static struct wdx_error *add_spec(struct wdx_abbrevs *t, unsigned code, unsigned
 	return NULL;
 }
 
+static uint64_t name_bit(unsigned name)
+{
+	return 1ULL << name % 64;
+}
+
 static struct wdx_error *add_abbrev(struct wdx_abbrevs *t, Dwarf_Abbrev *a)
 {
 	unsigned code = dwarf_getabbrevcode(a), tag = dwarf_getabbrevtag(a), name, form;
@@ -182,8 +187,8 @@ static struct wdx_error *add_abbrev(struct wdx_abbrevs *t, Dwarf_Abbrev *a)
 		return &wdx_nomem;
 	if (!tag || tag > UINT16_MAX)
 		return wdx_bad_input(".debug_abbrev: abbreviation %u: tag out of range", code);
-	*out = (struct wdx_abbrev){code, (uint16_t)tag, dwarf_abbrevhaschildren(a) == 1,
-				   (uint32_t)t->specs.len, 0};
+	*out = (struct wdx_abbrev){
+		code, (uint16_t)tag, dwarf_abbrevhaschildren(a) == 1, (uint32_t)t->specs.len, 0, 0};
 	/* dwarf_getattrcnt() miscounts where a DW_FORM_implicit_const has a zero byte */
 	for (; dwarf_getabbrevattr_data(a, n, &name, &form, &implicit, NULL) == 0; n++) {
 		struct wdx_error *err;
@@ -195,8 +200,9 @@ static struct wdx_error *add_abbrev(struct wdx_abbrevs *t, Dwarf_Abbrev *a)
 		err = add_spec(t, code, name, form, implicit);
 		if (err)
 			return err;
+		out->names |= name_bit(name);
 	}
-	t->list.data[t->list.len - 1].n = n;
+	out->n = n;
 	return NULL;
 }
 
@@ -507,6 +513,7 @@ const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit 
 		if (!a)
 			return "no such abbreviation";
 		d->die.tag = a->tag;
+		d->die.names = a->names;
 		d->die.has_children = a->children;
 		const struct wdx_spec *specs = u->abbrevs->specs.data + a->first;
 
@@ -523,7 +530,7 @@ const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit 
 
 const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned name)
 {
-	for (size_t i = 0; i < die->nattrs; i++)
+	for (size_t i = 0; die->names & name_bit(name) && i < die->nattrs; i++)
 		if (die->attrs[i].name == name)
 			return &die->attrs[i];
 	return NULL;

@@ -48,6 +48,7 @@ struct wdx_abbrev {
 	uint16_t tag;
 	bool children;
 	uint32_t first, n; /* specs; n counts attributes */
+	uint64_t names;	   /* see struct wdx_die */
 };
 
 struct wdx_abbrevs { /* one table, as read for one unit version */

@@ -357,12 +357,23 @@ static bool is_call_promise(unsigned at)
 	       at == DW_AT_GNU_all_source_call_sites || at == DW_AT_GNU_all_tail_call_sites;
 }
 
+/* Whether attr() has to look at it, outside of what is copied to twins: most come as they are. */
+static bool is_looked_at(const struct wdx_attr *a)
+{
+	return a->form_class == WDX_CLASS_ADDRESS || a->name == DW_AT_type ||
+	       a->name == DW_AT_const_value || a->name == DW_AT_calling_convention ||
+	       is_call_promise(a->name);
+}
+
 static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *a,
 			     struct wdx_emit *e, void *arg)
 {
 	struct wdx_xlat *x = arg;
-	enum wdx_verdict v = wdx_pointers_attr(x, c, a, e);
+	enum wdx_verdict v;
 
+	if (!x->pointers.copied && !is_looked_at(a))
+		return WDX_COPY;
+	v = wdx_pointers_attr(x, c, a, e);
 	if (v != WDX_COPY)
 		return v;
 	if (a->name == DW_AT_type && wdx_xlat_drops_return(x, c)) {

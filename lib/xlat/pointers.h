@@ -93,6 +93,7 @@ struct wdx_debugger_ops {
 	/* an entry of the table, t, or (t NULL) another one, is about to be written */
 	enum wdx_verdict (*die)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_type *t,
 				struct wdx_emit *e);
+	/* of an entry that is copied, each attribute; else at least type, const_value, addresses */
 	enum wdx_verdict (*attr)(struct wdx_xlat *x, const struct wdx_cursor *c,
 				 const struct wdx_attr *a, struct wdx_emit *e);
 	void (*die_end)(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
