@@ -388,10 +388,18 @@ static void warn_about_map(const struct run *r)
 			 : "it does not say where variables are; lines, functions and scopes only");
 }
 
+static void begin(const struct run *r)
+{
+	if (r->config->progress)
+		r->config->progress(0, 0, r->config->progress_arg);
+}
+
 static struct wdx_error *run(struct run *r)
 {
 	struct wdx_error *err = read_inputs(r);
 
+	if (!err)
+		begin(r);
 	if (!err)
 		err = open_dwarf(r);
 	if (err)

@@ -83,7 +83,9 @@ struct wdx_config {
 	/* Called for each warning, a sentence without newline; NULL: dropped. */
 	void (*warn)(const char *message, void *arg);
 	void *warn_arg;
-	/* Called now and then: bytes of DWARF done, and of all; NULL: not. */
+	/* Called now and then: bytes of DWARF done, and of all; NULL: not.  With 0 done it is
+	 * called when the inputs have been read, and when the first entry is about to be written.
+	 */
 	void (*progress)(uint64_t done, uint64_t total, void *arg);
 	void *progress_arg;
 	/* For wdx_check_map(): called for each contradicted claim, in the order of the map; NULL:

@@ -374,6 +374,7 @@ static void write_all(struct wdx_pass *p)
 				.big_endian = p->in->big,
 				.name = ""};
 
+	progress(p, 0);
 	for (size_t i = 0; i < p->in->units.len && !p->emit.err; i++) {
 		write_unit(p, &p->in->units.data[i]);
 		progress(p, p->in->units.data[i].end);
