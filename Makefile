@@ -14,8 +14,9 @@
 # make format, make lint  clang-format; clang-format --dry-run, mandoc -Tlint, include rules
 # make clean, distclean   distclean also forgets what configure found and tests downloaded
 #
-# Knobs: DEVELOPER=1 (more warnings, all of them errors), SANITIZE=address,undefined (a build
-# beside the plain one), CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, V=1 (show commands), JOBS=N (tests).
+# Knobs: DEVELOPER=1 (more warnings, all of them errors; a quicker build of a slower command),
+# SANITIZE=address,undefined (a build beside the plain one), CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS,
+# V=1 (show commands), JOBS=N (tests).
 # Without a config.mk the first make runs autoconf and configure in build/.
 
 all:
@@ -71,7 +72,6 @@ PYTHON := $(sort $(wildcard lib/python/*.py))
 MANUALS := $(sort $(wildcard man/*.[135]))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(LIB_CXX:%.cpp=$(B)/%.o)
-CMD_OBJ := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 PROGRAM := $(B)/wasm-dwarf-xform
 
@@ -102,6 +102,11 @@ ALL_LDFLAGS = -pthread $(SAN) $(if $(SAN),,-static-libstdc++ -static-libgcc) \
 # start, and a fifth of its size.
 FIXED = $(if $(SAN),,-no-pie)
 LIBS = $(LLVM_LIBS) $(DEP_LIBS)
+# The command is compiled by itself and optimised as a whole: a tenth fewer instructions, for ten
+# seconds more.  Who develops does without; the libraries others link, with compilers of theirs.
+ifeq ($(DEVELOPER)$(SANITIZE),)
+WHOLE := $(if $(LTO),-flto=auto $(if $(filter -O2,$(CFLAGS)),-O3))
+endif
 
 ifneq ($(V),1)
 Q := @
@@ -109,12 +114,15 @@ say = @echo '    $(1) $@';
 endif
 
 # Changes when the flags do, so that everything is compiled anew.
-FLAGS = $(CC) $(CXX) $(ALL_CFLAGS) $(ALL_CXXFLAGS) $(FIXED) $(ALL_LDFLAGS) $(LIBS)
+FLAGS = $(CC) $(CXX) $(ALL_CFLAGS) $(WHOLE) $(ALL_CXXFLAGS) $(FIXED) $(ALL_LDFLAGS) $(LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@.new; \
 	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 FORCE:
+
+PROGRAM_OBJ := $(patsubst %.c,$(B)/$(if $(WHOLE),whole/)%.o,$(CMD_SRC) $(LIB_SRC)) \
+	$(LIB_CXX:%.cpp=$(B)/%.o)
 
 # --- rules --------------------------------------------------------------------------------------
 
@@ -124,11 +132,15 @@ $(B)/pythondir.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define PYTHON_DIR "$(PYTHON_DIR)"' >$@.new; \
 	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
-$(CMD_OBJ): | $(B)/pythondir.h
+$(PROGRAM_OBJ): | $(B)/pythondir.h
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC )$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/whole/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC )$(CC) $(ALL_CFLAGS) $(WHOLE) -MMD -MP -c -o $@ $<
 
 $(B)/%.o: %.cpp $(B)/flags
 	@mkdir -p $(@D)
@@ -149,8 +161,8 @@ $(B)/$(SONAME): $(LIB_OBJ) $(B)/libwdx.map
 $(B)/libwdx.so: $(B)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $@
 
-$(PROGRAM): $(CMD_OBJ) $(B)/libwdx.a
-	$(call say,LD )$(CXX) $(FIXED) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
+$(PROGRAM): $(PROGRAM_OBJ)
+	$(call say,LD )$(CXX) $(FIXED) $(WHOLE) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libwdx.a
 	$(call say,LD )$(CXX) $(FIXED) -o $@ $^ $(ALL_LDFLAGS) $(LIBS)
@@ -163,7 +175,7 @@ $(B)/libwdx.pc: FORCE
 		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lwdx' \
 		'Libs.private: $(strip $(LIBS)) -lstdc++ -pthread' >$@
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(PROGRAM_OBJ:.o=.d) $(UNIT:%=%.d)
 
 # --- tests --------------------------------------------------------------------------------------
 
@@ -259,7 +271,7 @@ dist: build/configure
 	@echo build/$(DIST).tar.gz
 
 clean:
-	rm -rf $(addprefix build/,lib cmd tests flags pythondir.h san-* wasm-dwarf-xform libwdx.* *.tar.gz)
+	rm -rf $(addprefix build/,lib cmd whole tests flags pythondir.h san-* wasm-dwarf-xform libwdx.* *.tar.gz)
 
 distclean:
 	rm -rf build autom4te.cache configure config.mk config.log config.status
