@@ -41,6 +41,22 @@ static inline void wdx_reader_init(struct wdx_reader *r, const void *data, size_
 	r->big = big;
 }
 
+/* Up to 8 bytes as one number, a key for tables of what repeats; of more, or none, 0. */
+static inline uint64_t wdx_bytes_key(const void *p, size_t n)
+{
+	uint64_t v = 0;
+
+	if (n && n <= sizeof(v))
+		memcpy(&v, p, n);
+	return v;
+}
+
+/* Where in a table of 2^bits that key is looked for. */
+static inline size_t wdx_key_slot(uint64_t key, unsigned bits)
+{
+	return (size_t)(key * 0x9e3779b97f4a7c15ULL >> (64 - bits));
+}
+
 /* A reader over the next n bytes, which are skipped here; fails here when there are fewer. */
 struct wdx_reader wdx_read_sub(struct wdx_reader *r, uint64_t n);
 

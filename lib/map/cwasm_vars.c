@@ -29,6 +29,14 @@ struct base { /* a type that variables have */
 
 enum { MAX_BASES = 8 };
 
+struct known { /* the place that a short expression names; n 0: none */
+	uint64_t bytes;
+	uint32_t place;
+	uint8_t n;
+};
+
+enum { KNOWN_BITS = 8 };
+
 struct reading {
 	struct wdx_cwasm *c;
 	Dwarf *dwarf;
@@ -39,6 +47,7 @@ struct reading {
 	struct wdx_cwasm_names names;
 	uint8_t *seen; /* of defined function i: described already */
 	WDX_VEC(struct found) found;
+	struct known known[1 << KNOWN_BITS];
 
 	struct wdx_map_part *part; /* of the subprogram at hand */
 	const struct wdx_wasm_func *body;
@@ -83,6 +92,23 @@ static void fault(struct reading *r)
 	r->c->map->faults++;
 }
 
+/* There are few registers, and the same slots in all functions. */
+static struct wdx_error *place_of(struct reading *r, const uint8_t *expr, size_t n, uint32_t *place)
+{
+	uint64_t bytes = wdx_bytes_key(expr, n);
+	struct known *k = &r->known[wdx_key_slot(bytes, KNOWN_BITS)];
+	struct wdx_error *err;
+
+	if (n && k->n == n && k->bytes == bytes) {
+		*place = k->place;
+		return NULL;
+	}
+	err = wdx_cwasm_place(r->c, expr, n, place);
+	if (!err && n <= sizeof(bytes))
+		*k = (struct known){bytes, *place, (uint8_t)n};
+	return err;
+}
+
 /* Notes one range, cut to the function. */
 static struct wdx_error *add_found(struct reading *r, uint64_t lo, uint64_t hi, const uint8_t *expr,
 				   size_t n)
@@ -101,7 +127,7 @@ static struct wdx_error *add_found(struct reading *r, uint64_t lo, uint64_t hi, 
 		fault(r);
 		return NULL;
 	}
-	err = wdx_cwasm_place(r->c, expr, n, &place);
+	err = place_of(r, expr, n, &place);
 	if (err)
 		return err;
 	if (place == UINT32_MAX) {

@@ -4,25 +4,16 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/reader.h"
+
 /* ---- parse ------------------------------------------------------------------------------------
  */
-
-/* All bytes as one number, or 0: there are too many. */
-static uint64_t pack(const uint8_t *expr, size_t size)
-{
-	uint64_t v = 0;
-
-	if (size <= sizeof(v))
-		for (size_t i = 0; i < size; i++)
-			v = v << 8 | expr[i];
-	return v;
-}
 
 static struct wdx_xknown_expr *slot_of(struct wdx_xknown *k, uint64_t bytes, size_t size)
 {
 	if (!size || size > sizeof(bytes))
 		return &k->other;
-	return &k->exprs[bytes * 0x9e3779b97f4a7c15ULL >> 58];
+	return &k->exprs[wdx_key_slot(bytes, WDX_XKNOWN_BITS)];
 }
 
 /* Whether the locals have the types that they had. */
@@ -63,7 +54,7 @@ enum wdx_loss wdx_xknown_parse(struct wdx_xknown *k, const struct wdx_cursor *c,
 			       enum wdx_xexpr_use use, const uint8_t *expr, size_t size,
 			       struct wdx_xexpr **x)
 {
-	uint64_t bytes = pack(expr, size);
+	uint64_t bytes = wdx_bytes_key(expr, size);
 	struct wdx_xknown_expr *s = slot_of(k, bytes, size);
 	enum wdx_loss loss;
 

@@ -12,7 +12,7 @@
 #include "xlat/expr.h"
 
 enum {
-	WDX_XKNOWN_EXPRS = 64,
+	WDX_XKNOWN_BITS = 6,  /* that many expressions, to the power of two */
 	WDX_XKNOWN_SAID = 16, /* of each */
 	WDX_XKNOWN_NEEDS = 2, /* an expression with more is not among them */
 	WDX_XKNOWN_BYTES = 22 /* nor a translation that is longer */
@@ -38,7 +38,7 @@ struct wdx_xknown_expr {
 
 /* Zero-initialised is empty. */
 struct wdx_xknown {
-	struct wdx_xknown_expr exprs[WDX_XKNOWN_EXPRS], other; /* other: what is not kept */
+	struct wdx_xknown_expr exprs[1 << WDX_XKNOWN_BITS], other; /* other: what is not kept */
 };
 
 /* As wdx_xexpr_parse().  *x is good until the next call. */
