@@ -131,24 +131,28 @@ static bool is_frame(uint8_t sib, uint8_t rex, bool based)
 	       (based && !(rex & REX_B) && (base == RSP || base == RBP));
 }
 
-/* The bytes of the ModRM byte at p and of what it calls for; *stack: it is memory of the frame, or
- * a register. */
-static unsigned address(const uint8_t *p, uint8_t rex, bool *stack)
+/* The bytes of the ModRM byte at p and of what it calls for: a SIB byte, a displacement. */
+static unsigned address_size(const uint8_t *p)
+{
+	static const uint8_t sizes[4][8] = {{1, 1, 1, 1, 2, 5, 1, 1},
+					    {2, 2, 2, 2, 3, 2, 2, 2},
+					    {5, 5, 5, 5, 6, 5, 5, 5},
+					    {1, 1, 1, 1, 1, 1, 1, 1}};
+	unsigned mod = p[0] >> 6, base = p[0] & 7;
+
+	return sizes[mod][base] + (mod == 0 && base == RSP && (p[1] & 7) == RBP ? 4 : 0);
+}
+
+/* Whether the ModRM byte at p names memory of the frame, or a register. */
+static bool is_stack(const uint8_t *p, uint8_t rex)
 {
 	unsigned mod = p[0] >> 6, base = p[0] & 7;
-	bool sib = base == RSP;
 
-	*stack = mod == 3;
 	if (mod == 3)
-		return 1;
-	if (sib)
-		base = p[1] & 7;
-	if (base == RBP && mod == 0) { /* no base; without SIB, the instruction's address */
-		*stack = sib && is_frame(p[1], rex, false);
-		return 1 + sib + 4;
-	}
-	*stack = sib ? is_frame(p[1], rex, true) : base == RBP && !(rex & REX_B);
-	return 1 + sib + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
+		return true;
+	if (base == RSP)
+		return is_frame(p[1], rex, mod != 0 || (p[1] & 7) != RBP);
+	return base == RBP && mod != 0 && !(rex & REX_B);
 }
 
 /* The bytes of I. */
@@ -159,19 +163,19 @@ static unsigned immediate(uint8_t opcode, bool two, bool wide, bool narrow)
 	return narrow ? 2 : 4;
 }
 
-static enum wdx_skim_kind kind_of(uint8_t what, bool stack)
+static enum wdx_skim_kind kind_of(uint8_t what, const uint8_t *modrm, uint8_t rex)
 {
-	return what & J		    ? WDX_SKIM_JUMP
-	       : what & C	    ? WDX_SKIM_CALL
-	       : what & S && !stack ? WDX_SKIM_STORE
-				    : WDX_SKIM_PLAIN;
+	return what & J				   ? WDX_SKIM_JUMP
+	       : what & C			   ? WDX_SKIM_CALL
+	       : what & S && !is_stack(modrm, rex) ? WDX_SKIM_STORE
+						   : WDX_SKIM_PLAIN;
 }
 
 static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 {
 	const struct wdx_skim unknown = {0, WDX_SKIM_UNKNOWN};
-	const uint8_t *at = p;
-	bool narrow = *p == 0x66, stack = true, two;
+	const uint8_t *at = p, *modrm;
+	bool narrow = *p == 0x66, two;
 	uint8_t rex = 0, what, opcode;
 
 	if (n < 16)
@@ -182,18 +186,19 @@ static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 	two = *at == 0x0f;
 	at += two;
 	opcode = *at++;
-	what = two ? two_byte[opcode] : one_byte[opcode];
+	modrm = at;
+	what = (two ? two_byte : one_byte)[opcode];
 	if (what & G)
-		what = group(opcode, what, *at);
+		what = group(opcode, what, *modrm);
 	if (!what || (narrow && what & (J | C)))
 		return unknown;
 	if (what & M)
-		at += address(at, rex, &stack);
+		at += address_size(modrm);
 	if (what & B)
 		at++;
 	if (what & I)
 		at += immediate(opcode, two, rex & REX_W, narrow);
-	return (struct wdx_skim){(uint32_t)(at - p), kind_of(what, stack)};
+	return (struct wdx_skim){(uint32_t)(at - p), kind_of(what, modrm, rex)};
 }
 
 /* ---- aarch64 ----------------------------------------------------------------------------------
