@@ -147,8 +147,8 @@ static void match(struct flow *x)
 {
 	static void (*const steps[])(struct flow *) = {
 		wdx_flow_find_probes,  wdx_flow_take_arguments, wdx_flow_check_claims,
-		wdx_flow_take_results, wdx_flow_index_inputs,	wdx_flow_match_merges,
-		wdx_flow_count_proved, wdx_flow_find_holdings,	wdx_flow_index_terms,
+		wdx_flow_take_results, wdx_flow_index_inputs,	wdx_flow_index_terms,
+		wdx_flow_match_merges, wdx_flow_count_proved,	wdx_flow_find_holdings,
 		wdx_flow_find_users,   wdx_flow_find_pieces,
 	};
 
@@ -281,6 +281,7 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.makers);
 	wdx_vec_free(&x.given);
 	wdx_vec_free(&x.terms);
+	wdx_vec_free(&x.sums);
 	wdx_vec_free(&x.terms_of.start);
 	wdx_vec_free(&x.terms_of.items);
 	wdx_vec_free(&x.inputs_of.start);

@@ -38,10 +38,11 @@ struct piece { /* an interval that shows a state, and what shows nothing behind 
 
 struct term { /* of a value that is a sum */
 	uint32_t value;
+	uint32_t next; /* in its chain: number + 1, 0 is the end */
 	struct wdx_term is;
 };
 
-struct input { /* a merge or a sum by what goes into it */
+struct input { /* a merge or the result of an operation by what goes into it */
 	uint32_t value, to;
 };
 
@@ -131,6 +132,7 @@ struct flow {
 	WDX_VEC(struct maker) makers; /* by pos */
 	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
 	WDX_VEC(struct term) terms;
+	WDX_VEC(uint32_t) sums; /* hash of terms by root and the low half of off: chains of them */
 	WDX_VEC(struct piece) pieces;
 	struct index inputs_of, holdings_of, terms_of;
 	struct wdx_ranges runs;
@@ -230,7 +232,9 @@ void wdx_flow_match_merges(struct flow *x);
  */
 
 void wdx_flow_find_holdings(struct flow *x);
+/* Those of x->terms that may be root + off: the head of their chain, by value. */
 void wdx_flow_index_terms(struct flow *x);
+uint32_t *wdx_flow_sums(const struct flow *x, uint32_t root, uint64_t off);
 void wdx_flow_find_users(struct flow *x);
 void wdx_flow_find_pieces(struct flow *x);
 /* The new map: locals and operand slots, the context pointer, and what else the old one says, of

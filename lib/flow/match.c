@@ -383,6 +383,18 @@ static bool computes(const struct flow *x, uint32_t mv, uint32_t value)
 	       is_other(x, m, i, v->operands[0]);
 }
 
+/* Of several candidates the one at the position of the machine's instruction, else the first. */
+static uint32_t prefer(const struct flow *x, uint32_t mv, uint32_t best, uint32_t value)
+{
+	const struct wdx_value *v = x->v.values.data;
+	uint32_t pos;
+
+	if (!best)
+		return value;
+	pos = wdx_code_position(x->code, x->f, x->m.values.data[mv].at);
+	return v[best].pos != pos && v[value].pos == pos ? value : best;
+}
+
 /* The value of wasm that is computed from those that the machine's is, in the same way. */
 static uint32_t find_computed(const struct flow *x, uint32_t mv)
 {
@@ -398,44 +410,36 @@ static uint32_t find_computed(const struct flow *x, uint32_t mv)
 	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
 		uint32_t value = x->inputs.data[x->inputs_of.items.data[i]].to;
 
-		if (!computes(x, mv, value))
-			continue;
-		best = best ? best : value;
-		if (x->v.values.data[value].pos == wdx_code_position(x->code, x->f, m->at))
-			return value;
+		if (computes(x, mv, value))
+			best = prefer(x, mv, best, value);
 	}
 	return best;
 }
 
-/* Whether that sum of wasm is known + off. */
-static bool is_sum(const struct flow *x, uint32_t sum, uint32_t known, uint64_t off, unsigned width)
+/* Whether a sum of wasm is that: known + off, of which `width` bytes count. */
+static bool is_sum(struct wdx_term is, struct wdx_term known, uint64_t off, unsigned width)
 {
-	struct wdx_term is = wdx_value_term(&x->v, sum), k = wdx_value_term(&x->v, known);
-
-	return is.root != sum && is.root == k.root && width >= is.width &&
-	       wdx_same_low(is.off, k.off + off, is.width);
+	return is.root == known.root && width >= is.width &&
+	       wdx_same_low(is.off, known.off + off, is.width);
 }
 
-/* The sum of wasm that the machine's is: the one at its position rather than another. */
+/* The sum of wasm that the machine's is. */
 static uint32_t find_sum(const struct flow *x, uint32_t mv)
 {
 	uint64_t off;
 	unsigned width;
 	uint32_t known = summand(x, mv, &off, &width), best = 0;
-	const uint32_t *start;
+	struct wdx_term k;
 
 	if (!known)
 		return 0;
-	start = x->inputs_of.start.data + wdx_value_term(&x->v, known).root;
-	for (uint32_t i = start[0]; i < start[1] && *x->steps; i++, --*x->steps) {
-		uint32_t sum = x->inputs.data[x->inputs_of.items.data[i]].to;
+	k = wdx_value_term(&x->v, known);
+	for (uint32_t i = *wdx_flow_sums(x, k.root, k.off + off); i && *x->steps; --*x->steps) {
+		const struct term *t = &x->terms.data[i - 1];
 
-		if (!is_sum(x, sum, known, off, width))
-			continue;
-		best = best ? best : sum;
-		if (x->v.values.data[sum].pos ==
-		    wdx_code_position(x->code, x->f, x->m.values.data[mv].at))
-			return sum;
+		if (is_sum(t->is, k, off, width))
+			best = prefer(x, mv, best, t->value);
+		i = t->next;
 	}
 	return best;
 }
@@ -450,12 +454,14 @@ static bool still_computed(const struct flow *x, uint32_t mv)
 	uint64_t off;
 	unsigned width;
 	uint32_t known;
+	struct wdx_term is;
 
 	if (is_binary(x, mv))
 		return computes(x, mv, x->assoc[mv]);
 	known = summand(x, mv, &off, &width);
-
-	return known && is_sum(x, x->assoc[mv], known, off, width);
+	is = wdx_value_term(&x->v, x->assoc[mv]);
+	return known && is.root != x->assoc[mv] &&
+	       is_sum(is, wdx_value_term(&x->v, known), off, width);
 }
 
 /* ---- merges -----------------------------------------------------------------------------------
@@ -496,26 +502,32 @@ static void add_input(struct flow *x, uint32_t value, uint32_t to)
 	x->nomem |= !in;
 }
 
+static void add_merge(struct flow *x, uint32_t phi)
+{
+	const struct wdx_value *v = &x->v.values.data[phi];
+	const struct wdx_value_input *in = x->v.inputs.data + v->first;
+
+	for (uint32_t k = 0; k < v->n; k++)
+		if (!k || in[k].value != in[k - 1].value) /* most arrivals bring the same */
+			add_input(x, in[k].value, phi);
+}
+
+/* Of each value the merges that it goes into come first. */
 void wdx_flow_index_inputs(struct flow *x)
 {
+	const struct wdx_value *v = x->v.values.data;
+	uint32_t n = (uint32_t)x->v.values.len;
+
 	x->inputs.len = 0;
-	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
-		const struct wdx_value *v = &x->v.values.data[i];
-
-		if (v->kind == WDX_VALUE_INSN && v->arg)
-			add_input(x, v->arg, i);
-		for (uint32_t k = 0; k < 2 && v->kind == WDX_VALUE_INSN; k++)
-			if (v->operands[k])
-				add_input(x, v->operands[k], i);
-		for (uint32_t k = 0; v->kind == WDX_VALUE_PHI && k < v->n; k++) {
-			const struct wdx_value_input *in = &x->v.inputs.data[v->first + k];
-
-			if (!k || in->value != in[-1].value) /* most arrivals bring the same */
-				add_input(x, in->value, i);
-		}
-	}
+	for (uint32_t i = 1; i < n && !x->nomem; i++)
+		if (v[i].kind == WDX_VALUE_PHI)
+			add_merge(x, i);
+	for (uint32_t i = 1; i < n && !x->nomem; i++)
+		for (uint32_t k = 0; k < 2 && v[i].kind == WDX_VALUE_INSN; k++)
+			if (v[i].operands[k])
+				add_input(x, v[i].operands[k], i);
 	if (!x->nomem)
-		wdx_flow_build_index(x, &x->inputs_of, x->v.values.len, x->inputs.len, input_key);
+		wdx_flow_build_index(x, &x->inputs_of, n, x->inputs.len, input_key);
 }
 
 /* What the merge gets when control comes by the instruction at `from`, maybe through other merges
@@ -695,7 +707,9 @@ static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place,
 	for (uint32_t i = start[0]; i < start[1]; i++) {
 		uint32_t phi = x->inputs.data[item[i]].to, found;
 
-		if (phi == value || phi == before || x->v.values.data[phi].kind != WDX_VALUE_PHI)
+		if (x->v.values.data[phi].kind != WDX_VALUE_PHI)
+			break; /* they come first */
+		if (phi == value || phi == before)
 			continue;
 		before = phi;
 		if (wdx_value_at(&x->v, x->v.values.data[phi].arg, pos) == phi &&

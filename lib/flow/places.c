@@ -124,6 +124,28 @@ static uint32_t term_key(const struct flow *x, size_t item)
 	return x->terms.data[item].is.root;
 }
 
+uint32_t *wdx_flow_sums(const struct flow *x, uint32_t root, uint64_t off)
+{
+	uint64_t h = ((uint64_t)root << 32 | (uint32_t)off) * 0x9e3779b97f4a7c15u;
+
+	return &x->sums.data[(h >> 32) & (x->sums.len - 1)];
+}
+
+/* Room for the heads of their chains, all empty. */
+static bool clear_sums(struct flow *x)
+{
+	size_t n = 16;
+
+	while (n < x->terms.len)
+		n *= 2;
+	x->sums.len = 0;
+	if (!wdx_vec_reserve(&x->sums, n))
+		return false;
+	memset(x->sums.data, 0, n * sizeof(*x->sums.data));
+	x->sums.len = n;
+	return true;
+}
+
 void wdx_flow_index_terms(struct flow *x)
 {
 	x->terms.len = 0;
@@ -135,11 +157,21 @@ void wdx_flow_index_terms(struct flow *x)
 			continue;
 		t = wdx_vec_push(&x->terms);
 		if (t)
-			*t = (struct term){i, is};
+			*t = (struct term){i, 0, is};
 		x->nomem |= !t;
 	}
-	if (!x->nomem)
-		wdx_flow_build_index(x, &x->terms_of, x->v.values.len, x->terms.len, term_key);
+	if (x->nomem || !clear_sums(x)) {
+		x->nomem = true;
+		return;
+	}
+	for (uint32_t i = (uint32_t)x->terms.len; i; i--) { /* the last first */
+		struct term *t = &x->terms.data[i - 1];
+		uint32_t *head = wdx_flow_sums(x, t->is.root, t->is.off);
+
+		t->next = *head;
+		*head = i;
+	}
+	wdx_flow_build_index(x, &x->terms_of, x->v.values.len, x->terms.len, term_key);
 }
 
 /* ---- the outcome ------------------------------------------------------------------------------
