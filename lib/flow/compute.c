@@ -14,6 +14,13 @@ static const struct {
 #undef COMPUTED
 };
 
+bool wdx_flow_computable(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	return v->kind == WDX_VALUE_INSN && rows[v->type].operands;
+}
+
 /* The third, which only WDX_WASM_SELECT has, is kept elsewhere (values.h). */
 static uint32_t operand(const struct wdx_value *v, unsigned i)
 {
@@ -91,7 +98,7 @@ void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned d
 	const struct wdx_value *v = &x->v.values.data[value];
 	struct computed c = {.opcode = v->type};
 
-	if (v->kind != WDX_VALUE_INSN || !rows[v->type].operands || !depth)
+	if (!depth || !wdx_flow_computable(x, value))
 		return;
 	c.n = rows[v->type].operands;
 	c.width = rows[v->type].width ? rows[v->type].width : (uint8_t)width;

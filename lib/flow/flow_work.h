@@ -34,6 +34,7 @@ struct piece { /* an interval that shows a state, and what shows nothing behind 
 	uint32_t wasm;
 	uint32_t lo, hi;
 	uint32_t next_wasm, next_lo; /* of the interval behind that; NONE: there is none */
+	uint32_t last; /* of those from here on that follow each other in the code, too */
 };
 
 struct term { /* of a value that is a sum */
@@ -257,6 +258,8 @@ uint32_t wdx_flow_map_place(struct flow *x, const struct found *f);
 /* ---- compute.c: results by their operands -------------------------------------------------------
  */
 
+/* Whether it is the result of an instruction that can be done again. */
+bool wdx_flow_computable(const struct flow *x, uint32_t value);
 /* Appends where in x->runs the value can be computed from others. */
 void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
 		      struct founds *to);

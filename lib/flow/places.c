@@ -243,6 +243,19 @@ static uint32_t next_shown(const struct flow *x, uint32_t i)
 	return NONE;
 }
 
+/* Notes how far code goes on as wasm does. */
+static void chain_pieces(struct flow *x)
+{
+	struct piece *p = x->pieces.data;
+
+	for (uint32_t k = (uint32_t)x->pieces.len; k--;) {
+		bool on = k + 1 < x->pieces.len && p[k].next_wasm == p[k + 1].wasm &&
+			  p[k].next_lo == p[k + 1].lo;
+
+		p[k].last = on ? p[k + 1].last : k;
+	}
+}
+
 /* In the order of positions, and of addresses where these are the same. */
 void wdx_flow_find_pieces(struct flow *x)
 {
@@ -261,9 +274,14 @@ void wdx_flow_find_pieces(struct flow *x)
 			continue;
 		next = next_shown(x, i);
 		x->pieces.data[x->pieces.len++] = (struct piece){
-			iv[i].wasm, iv[i].lo, iv[i].hi, next == NONE ? NONE : iv[next].wasm,
-			next == NONE ? 0 : iv[next - 1].hi};
+			.wasm = iv[i].wasm,
+			.lo = iv[i].lo,
+			.hi = iv[i].hi,
+			.next_wasm = next == NONE ? NONE : iv[next].wasm,
+			.next_lo = next == NONE ? 0 : iv[next - 1].hi,
+		};
 	}
+	chain_pieces(x);
 }
 
 /* The first at or behind the position. */
@@ -303,17 +321,31 @@ static bool add_run(struct flow *x, uint32_t lo, uint32_t hi)
  * shows nothing behind it, up to the next that is in the range too. */
 static void find_runs(struct flow *x, uint32_t lo, uint32_t hi)
 {
-	const struct piece *p = first_piece(x, lo), *end = x->pieces.data + x->pieces.len;
+	const struct piece *p = first_piece(x, lo), *end = first_piece(x, hi), *last;
 	bool sorted = true;
 
 	x->runs.len = 0;
-	for (; p < end && p->wasm < hi && !x->nomem; p++) {
-		bool on = p->next_wasm >= lo && p->next_wasm < hi;
+	for (; p < end && !x->nomem; p = last + 1) {
+		last = x->pieces.data + p->last;
+		last = last < end ? last : end - 1;
+		bool on = last->next_wasm >= lo && last->next_wasm < hi;
 
-		sorted &= add_run(x, p->lo, on ? p->next_lo : p->hi);
+		sorted &= add_run(x, p->lo, on ? last->next_lo : last->hi);
 	}
 	if (!sorted && !x->nomem)
 		wdx_ranges_merge(&x->runs, 0);
+}
+
+/* Whether anything may be known of the user's value. */
+static bool may_be_known(const struct flow *x, const struct user *u)
+{
+	const uint32_t *held = x->holdings_of.start.data + u->value, *sums;
+
+	if (held[0] < held[1] || x->v.values.data[u->value].kind == WDX_VALUE_CONST ||
+	    wdx_flow_computable(x, u->value))
+		return true;
+	sums = x->terms_of.start.data + wdx_value_term(&x->v, u->value).root;
+	return sums[0] < sums[1];
 }
 
 /* The parts of [lo, hi) in x->runs. */
@@ -416,6 +448,8 @@ static void use(struct flow *x, const struct user *u)
 	uint8_t type = user_type(x, u);
 	bool integer = type == WDX_I32 || type == WDX_I64;
 
+	if (!may_be_known(x, u))
+		return;
 	find_runs(x, u->lo, u->hi);
 	if (x->runs.len && !x->nomem)
 		wdx_flow_find_value(x, u->value, wdx_flow_width_of(type), integer ? MAX_NESTED : 0,
