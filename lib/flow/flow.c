@@ -290,6 +290,7 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.holdings_of.items);
 	wdx_vec_free(&x.pieces);
 	wdx_vec_free(&x.runs);
+	wdx_vec_free(&x.keys);
 	wdx_vec_free(&x.found);
 	wdx_vec_free(&x.best);
 	wdx_vec_free(&x.computed);

@@ -137,6 +137,7 @@ struct flow {
 	WDX_VEC(struct piece) pieces;
 	struct index inputs_of, holdings_of, terms_of;
 	struct wdx_ranges runs;
+	WDX_VEC(uint64_t) keys; /* to sort by */
 	struct founds found, best;
 	struct founds operands[MAX_NESTED][MAX_OPERANDS]; /* where those of a result are */
 	WDX_VEC(struct computed) computed;		 /* of the holder in work */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "flow/flow_work.h"
 
 /* ---- holdings ---------------------------------------------------------------------------------
@@ -317,6 +318,24 @@ static bool add_run(struct flow *x, uint32_t lo, uint32_t hi)
 	return behind;
 }
 
+static bool sort_runs(struct flow *x)
+{
+	size_t n = x->runs.len;
+	uint64_t *keys;
+
+	x->keys.len = 0;
+	if (!wdx_vec_reserve(&x->keys, 2 * n))
+		return false;
+	keys = x->keys.data;
+	for (size_t i = 0; i < n; i++)
+		keys[i] = x->runs.data[i].lo << 32 | x->runs.data[i].hi;
+	wdx_sort(keys, n, keys + n);
+	x->runs.len = 0;
+	for (size_t i = 0; i < n; i++)
+		add_run(x, (uint32_t)(keys[i] >> 32), (uint32_t)keys[i]);
+	return true;
+}
+
 /* The native code of a range of positions, to x->runs: intervals that show a state, each with what
  * shows nothing behind it, up to the next that is in the range too. */
 static void find_runs(struct flow *x, uint32_t lo, uint32_t hi)
@@ -333,7 +352,7 @@ static void find_runs(struct flow *x, uint32_t lo, uint32_t hi)
 		sorted &= add_run(x, p->lo, on ? last->next_lo : last->hi);
 	}
 	if (!sorted && !x->nomem)
-		wdx_ranges_merge(&x->runs, 0);
+		x->nomem = !sort_runs(x);
 }
 
 /* Whether anything may be known of the user's value. */
@@ -490,13 +509,42 @@ static void put_range(struct flow *x, struct wdx_map_entity *e, uint32_t lo, uin
 	e->n++;
 }
 
-static void sort_found(struct founds *all)
+static bool is_sorted(const struct founds *all)
 {
-	for (size_t i = 1; i < all->len; i++) {
-		if (by_lo(&all->data[i - 1], &all->data[i]) <= 0)
-			continue;
-		qsort(all->data, all->len, sizeof(*all->data), by_lo);
-		break;
+	for (size_t i = 1; i < all->len; i++)
+		if (by_lo(&all->data[i - 1], &all->data[i]) > 0)
+			return false;
+	return true;
+}
+
+/* Puts those that begin together, which are no more than there are places, in order. */
+static void settle(struct found *f, size_t i)
+{
+	struct found it = f[i];
+
+	for (; i && f[i - 1].lo == it.lo && by_lo(&f[i - 1], &it) > 0; i--)
+		f[i] = f[i - 1];
+	f[i] = it;
+}
+
+static void sort_found(struct flow *x, struct founds *all)
+{
+	size_t n = all->len;
+	uint64_t *keys;
+
+	x->keys.len = 0;
+	if (!wdx_vec_reserve(&x->keys, 2 * n) || !wdx_vec_reserve(all, n)) {
+		x->nomem = true;
+		return;
+	}
+	keys = x->keys.data;
+	for (size_t i = 0; i < n; i++)
+		keys[i] = (uint64_t)all->data[i].lo << 32 | i;
+	wdx_sort(keys, n, keys + n);
+	memcpy(all->data + n, all->data, n * sizeof(*all->data));
+	for (size_t i = 0; i < n; i++) {
+		all->data[i] = all->data[n + (uint32_t)keys[i]];
+		settle(all->data, i);
 	}
 }
 
@@ -534,7 +582,8 @@ void wdx_flow_keep_best(struct flow *x, struct founds *all)
 	struct founds out = x->best;
 
 	out.len = 0;
-	sort_found(all);
+	if (!is_sorted(all))
+		sort_found(x, all);
 	if (all->len)
 		find_best(x, all, &out);
 	x->best = *all;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* lib/base: errors, arrays, arenas, the reader and the writer. */
+/* lib/base: errors, arrays, arenas, the reader and the writer, sorting. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/sort.h"
 #include "base/vec.h"
 #include "tap.h"
 
@@ -241,6 +242,38 @@ static void test_leb(void)
 	    "too large", "padded, then another sign");
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* n numbers in stretches of about that many, sorted both ways. */
+static bool sorts(size_t n, size_t stretch)
+{
+	uint64_t a[200], b[100], seed = n * 31 + stretch, last = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		last = (seed >> 33) % stretch ? last + (seed >> 60) : seed >> 40;
+		a[i] = b[i] = last;
+	}
+	wdx_sort(a, n, a + n);
+	qsort(b, n, sizeof(*b), by_number);
+	return !memcmp(a, b, n * sizeof(*b));
+}
+
+static void test_sort(void)
+{
+	bool all = true;
+
+	for (size_t n = 0; n <= 100; n++)
+		for (size_t stretch = 1; stretch < 32; stretch++)
+			all &= sorts(n, stretch);
+	ok(all, "numbers are sorted");
+}
+
 int main(void)
 {
 	test_error();
@@ -249,5 +282,6 @@ int main(void)
 	test_buf();
 	test_reader();
 	test_leb();
+	test_sort();
 	return done();
 }
