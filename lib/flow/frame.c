@@ -56,6 +56,12 @@ static void pop_arguments(const struct wdx_machine *m, const struct wdx_minsn *i
 		f->sp += i->pops;
 }
 
+/* Whether the instruction may change what is known of the two. */
+static bool matters(const struct wdx_machine_work *w, const struct wdx_access *a)
+{
+	return a->call || a->writes[0] & w->pointers;
+}
+
 static void step(const struct wdx_machine *m, const struct wdx_minsn *i, struct wdx_mframe *f)
 {
 	const struct wdx_machine_work *w = m->work;
@@ -91,11 +97,13 @@ static bool through(struct wdx_machine *m, uint32_t block)
 {
 	struct wdx_machine_work *w = m->work;
 	const struct wdx_mblock *b = &m->blocks.data[block];
+	const struct wdx_minsn *i = &m->insns.data[b->first], *end = i + b->n;
 	struct wdx_mframe f = w->frames.data[block];
 	bool again = false;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		step(m, &m->insns.data[b->first + i], &f);
+	for (; i < end; i++)
+		if (matters(w, &i->a))
+			step(m, i, &f);
 	for (uint32_t k = 0; k < b->nsuccs; k++) {
 		uint32_t to = m->succs.data[b->first_succ + k];
 
@@ -148,9 +156,12 @@ static bool takes_address(const struct wdx_machine_work *w, const struct wdx_acc
 			  const struct wdx_mframe *before, const struct wdx_mframe *behind)
 {
 	int sp = w->sp, fp = before->fp_known ? w->fp : -1;
-	bool kept = a->result == sp || (a->result == w->fp && behind->fp_known);
+	bool kept;
 
 #define IS_FRAME(reg) ((reg) >= 0 && ((reg) == sp || (reg) == fp))
+	if (!IS_FRAME(a->base) && !IS_FRAME(a->src))
+		return false;
+	kept = a->result == sp || (a->result == w->fp && behind->fp_known);
 	switch (a->kind) {
 	case WDX_DO_COPY:
 		return IS_FRAME(a->src) && !kept;
@@ -180,25 +191,38 @@ static void walk(struct wdx_machine *m, uint32_t block,
 			      const struct wdx_mframe *before, const struct wdx_mframe *behind))
 {
 	const struct wdx_mblock *b = &m->blocks.data[block];
+	struct wdx_minsn *i = &m->insns.data[b->first], *end = i + b->n;
 	struct wdx_mframe f = m->work->frames.data[block], before;
 
-	for (uint32_t k = 0; k < b->n; k++) {
-		struct wdx_minsn *i = &m->insns.data[b->first + k];
-
+	for (; i < end; i++) {
+		if (!matters(m->work, &i->a)) {
+			each(m, i, &f, &f);
+			continue;
+		}
 		before = f;
 		step(m, i, &f);
 		each(m, i, &before, &f);
 	}
 }
 
+/* The same few slots are accessed again and again: those noted last are remembered. */
 static void note_access(struct wdx_machine_work *w, struct wdx_mframe_accesses *to, int64_t off,
 			uint32_t width)
 {
-	struct wdx_mframe_access *slot = wdx_vec_push(to);
+	struct wdx_mframe_access *slot, *noted = &to->noted[((uint64_t)off / 4) % WDX_NOTED];
 
+	if (noted->off == off && noted->width == width)
+		return;
+	slot = wdx_vec_push(to);
 	if (slot)
-		*slot = (struct wdx_mframe_access){off, width};
+		*slot = *noted = (struct wdx_mframe_access){off, width};
 	w->nomem |= !slot;
+}
+
+static void forget_accesses(struct wdx_mframe_accesses *to)
+{
+	to->len = 0;
+	memset(to->noted, 0, sizeof(to->noted)); /* no access has the width 0 */
 }
 
 /* What is above the return address has been stored by the caller: arguments.
@@ -236,7 +260,8 @@ static void find_slots(struct wdx_machine *m)
 
 	m->nslots = 0;
 	m->escaped = false;
-	w->stored.len = w->loaded.len = 0;
+	forget_accesses(&w->stored);
+	forget_accesses(&w->loaded);
 	for (size_t i = 0; i < w->order.len && !w->nomem; i++)
 		walk(m, w->order.data[i], collect);
 	for (uint32_t bits = m->arguments; bits; bits &= bits - 1) {
@@ -293,9 +318,8 @@ uint32_t wdx_machine_place(const struct wdx_machine *m, const struct wdx_place *
 /* How many slots have bytes in common with those, besides the one at that place. */
 static bool spoils(const struct wdx_machine *m, int64_t off, uint32_t size, uint32_t but)
 {
-	for (uint32_t i = 0; i < m->nslots; i++)
-		if (m->nregs + i != but && m->slots[i].off < off + size &&
-		    off < m->slots[i].off + m->slots[i].width)
+	for (uint32_t i = 0; i < m->nslots && m->slots[i].off < off + size; i++)
+		if (m->nregs + i != but && off < m->slots[i].off + m->slots[i].width)
 			return true;
 	return false;
 }

@@ -615,6 +615,7 @@ static void take_convention(struct wdx_machine *m)
 	m->nregs = c->nregs;
 	w->fp = c->fp;
 	w->sp = wdx_target_stack_pointer(m->target);
+	w->pointers = 1ULL << w->sp | 1ULL << w->fp;
 	for (uint32_t k = 0; k < 2; k++) {
 		w->followed[k] = m->nregs >= 64 * (k + 1) ? UINT64_MAX
 				 : m->nregs > 64 * k	  ? (1ULL << (m->nregs - 64 * k)) - 1

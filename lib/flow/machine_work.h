@@ -18,11 +18,14 @@ struct wdx_mframe_access { /* of a slot: its offset, and how many bytes at most 
 	uint32_t width;
 };
 
+enum { WDX_NOTED = 64 };
+
 struct wdx_machine_work {
 	const struct wdx_wasm *wasm;
 	const struct wdx_codeindex *code;
 	int sp, fp;
 	/* A bit for each register. */
+	uint64_t pointers;		   /* sp and fp, which are below 64 */
 	uint64_t followed[2];		   /* whose values are: all but the stack pointer */
 	uint64_t clobbered[2];		   /* by calls */
 	uint64_t halved;		   /* from 64 on: by calls, above the low eight bytes */
@@ -40,6 +43,7 @@ struct wdx_machine_work {
 	WDX_VEC(struct wdx_mframe) frames; /* at the beginning of blocks */
 	struct wdx_mframe_accesses {
 		WDX_VEC(struct wdx_mframe_access);
+		struct wdx_mframe_access noted[WDX_NOTED];
 	} stored, loaded;
 
 	/* machine.c */
