@@ -29,17 +29,16 @@ static bool ascend(const struct wdx_map_part *part, uint32_t n)
 	return true;
 }
 
-static void take_piece(struct wdx_machine *m, const struct wdx_reach_piece *p)
+/* By address. */
+static void take_insns(struct wdx_machine *m)
 {
 	const struct wdx_reach *r = &m->work->reach;
+	const uint32_t *n;
 
-	for (size_t i = p->first; i < p->first + (p->hi - p->lo); i++)
-		if (r->marks[i] & WDX_REACH_START)
-			m->insns.data[m->insns.len++] = (struct wdx_minsn){
-				.at = p->lo + (uint32_t)(i - p->first),
-				.slot = WDX_NO_PLACE,
-				.a = r->found.data[r->where[i]].a,
-			};
+	wdx_vec_each (n, &r->order)
+		m->insns.data[m->insns.len++] = (struct wdx_minsn){.at = r->found.data[*n].at,
+								   .slot = WDX_NO_PLACE,
+								   .a = &r->found.data[*n].a};
 }
 
 static void decode_all(struct wdx_machine *m)
@@ -47,7 +46,6 @@ static void decode_all(struct wdx_machine *m)
 	const struct wdx_map_part *part = &m->map->parts.data[m->f->map->first_part];
 	struct wdx_machine_work *w = m->work;
 	struct wdx_reach *r = &w->reach;
-	const struct wdx_reach_piece *p;
 
 	m->insns.len = 0;
 	wdx_reach_begin(r, part->lo, part->hi);
@@ -59,10 +57,8 @@ static void decode_all(struct wdx_machine *m)
 	wdx_reach_run(r);
 	w->unknown = r->unknown;
 	w->nomem = r->nomem || !wdx_vec_reserve(&m->insns, r->found.len);
-	if (w->unknown || w->nomem)
-		return;
-	wdx_vec_each (p, &r->pieces)
-		take_piece(m, p);
+	if (!w->unknown && !w->nomem)
+		take_insns(m);
 }
 
 /* Callees take their stack arguments away; the caller then makes room again at once. */
@@ -73,11 +69,11 @@ static void find_pops(struct wdx_machine *m)
 	for (size_t i = 0; i + 1 < m->insns.len; i++) {
 		const struct wdx_minsn *next = &m->insns.data[i + 1];
 
-		if (m->insns.data[i].a.call &&
-		    next->at == m->insns.data[i].at + m->insns.data[i].a.size &&
-		    next->a.kind == WDX_DO_ADDR && next->a.result == sp && next->a.base == sp &&
-		    !next->a.store && next->a.disp < 0 && next->a.disp > -(1 << 28))
-			m->insns.data[i].pops = (uint32_t)-next->a.disp;
+		if (m->insns.data[i].a->call &&
+		    next->at == m->insns.data[i].at + m->insns.data[i].a->size &&
+		    next->a->kind == WDX_DO_ADDR && next->a->result == sp && next->a->base == sp &&
+		    !next->a->store && next->a->disp < 0 && next->a->disp > -(1 << 28))
+			m->insns.data[i].pops = (uint32_t)-next->a->disp;
 	}
 }
 
@@ -86,7 +82,7 @@ static void find_pops(struct wdx_machine *m)
 
 static uint32_t end_of(const struct wdx_minsn *i)
 {
-	return i->at + i->a.size;
+	return i->at + i->a->size;
 }
 
 static void find_blocks(struct wdx_machine *m)
@@ -98,7 +94,7 @@ static void find_blocks(struct wdx_machine *m)
 		const struct wdx_minsn *insn = &m->insns.data[i];
 		size_t n = wdx_reach_index(&w->reach, insn->at);
 		bool begins = !i || w->reach.marks[n] & WDX_REACH_LEADER ||
-			      end_of(insn - 1) != insn->at || !insn[-1].a.falls;
+			      end_of(insn - 1) != insn->at || !insn[-1].a->falls;
 		struct wdx_mblock *b;
 
 		if (begins) {
@@ -108,10 +104,9 @@ static void find_blocks(struct wdx_machine *m)
 				return;
 			}
 			*b = (struct wdx_mblock){.first = i};
+			w->reach.where[n] = (uint32_t)m->blocks.len - 1;
 		}
-		b = &m->blocks.data[m->blocks.len - 1];
-		b->n++;
-		w->reach.where[n] = (uint32_t)m->blocks.len - 1;
+		m->blocks.data[m->blocks.len - 1].n++;
 	}
 }
 
@@ -152,11 +147,11 @@ static void find_succs(struct wdx_machine *m)
 		const struct wdx_minsn *last = &m->insns.data[b->first + b->n - 1];
 
 		b->first_succ = (uint32_t)m->succs.len;
-		if (last->a.target != UINT32_MAX && !last->a.call)
-			add_succ(m, b, last->a.target);
-		if (last->a.indirect)
+		if (last->a->target != UINT32_MAX && !last->a->call)
+			add_succ(m, b, last->a->target);
+		if (last->a->indirect)
 			add_table(m, b, last->at);
-		if (last->a.falls && wdx_reach_index(&m->work->reach, end_of(last)) != SIZE_MAX)
+		if (last->a->falls && wdx_reach_index(&m->work->reach, end_of(last)) != SIZE_MAX)
 			add_succ(m, b, end_of(last));
 		b->nsuccs = (uint32_t)m->succs.len - b->first_succ;
 	}

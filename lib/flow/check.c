@@ -397,7 +397,7 @@ static bool may_bring(const struct wdx_match *x, const struct wdx_minsn *i,
 {
 	uint32_t result;
 
-	if (!(i->gives[reg / 64] >> reg % 64 & 1))
+	if (!(wdx_machine_gives(x->m, i, reg / 64) >> reg % 64 & 1))
 		return false;
 	if (!t || t->nresults > 1)
 		return true;
@@ -409,7 +409,7 @@ static void note_writes(const struct wdx_match *x, struct wdx_check_work *w,
 			const struct wdx_minsn *i)
 {
 	uint32_t pos = wdx_code_position(x->code, x->f, i->at);
-	bool taker = i->a.call && pos != NONE && wdx_known_calls(&w->known, pos);
+	bool taker = i->a->call && pos != NONE && wdx_known_calls(&w->known, pos);
 	const struct wdx_wasm_type *t = taker ? type_of_call(x, pos) : NULL;
 
 	for (uint32_t k = 0; k < 2; k++)
@@ -419,7 +419,7 @@ static void note_writes(const struct wdx_match *x, struct wdx_check_work *w,
 			w->writers.data[reg] = i->at;
 			w->takers.data[reg] = taker && !may_bring(x, i, t, reg) ? i->at : NONE;
 		}
-	if (i->slot != NONE && !i->a.load)
+	if (i->slot != NONE && !i->a->load)
 		w->writers.data[i->slot] = i->at;
 }
 
@@ -529,8 +529,8 @@ static void find_written(struct wdx_check_work *w, const struct wdx_match *x)
 
 	w->written[0] = w->written[1] = 0;
 	wdx_vec_each (i, &x->m->insns) {
-		w->written[0] |= i->a.writes[0];
-		w->written[1] |= i->a.writes[1];
+		w->written[0] |= i->a->writes[0];
+		w->written[1] |= i->a->writes[1];
 	}
 }
 

@@ -118,7 +118,7 @@ static void look_at_claims(struct flow *x)
 	for (uint32_t b = 0; b < x->m.blocks.len && p < last; b++) {
 		const struct wdx_mblock *block = &x->m.blocks.data[b];
 		const struct wdx_minsn *i = &x->m.insns.data[block->first], *end = i + block->n;
-		uint32_t hi = end[-1].at + end[-1].a.size;
+		uint32_t hi = end[-1].at + end[-1].a->size;
 
 		while (p < last && p->at < i->at)
 			p++;
@@ -126,7 +126,7 @@ static void look_at_claims(struct flow *x)
 			continue;
 		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
 		for (; p < last && p->at < hi; i++) {
-			for (; p < last && p->at < i->at + i->a.size; p++)
+			for (; p < last && p->at < i->at + i->a->size; p++)
 				p->held = x->state[p->place];
 			wdx_machine_step(&x->m, i, x->state);
 		}

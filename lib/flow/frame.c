@@ -67,15 +67,15 @@ static void step(const struct wdx_machine *m, const struct wdx_minsn *i, struct 
 	const struct wdx_machine_work *w = m->work;
 	struct wdx_mframe before = *f;
 
-	if (i->a.call) {
+	if (i->a->call) {
 		pop_arguments(m, i, f);
 		f->fp_known &= !(w->fp >= 0 && w->clobbered[w->fp / 64] >> (w->fp % 64) & 1);
 		return;
 	}
-	if (moves(&i->a, w->sp))
-		f->sp_known = new_value(w, &before, &i->a, w->sp, &f->sp);
-	if (moves(&i->a, w->fp))
-		f->fp_known = new_value(w, &before, &i->a, w->fp, &f->fp);
+	if (moves(i->a, w->sp))
+		f->sp_known = new_value(w, &before, i->a, w->sp, &f->sp);
+	if (moves(i->a, w->fp))
+		f->fp_known = new_value(w, &before, i->a, w->fp, &f->fp);
 }
 
 /* Whether anything became less known in `to`. */
@@ -102,7 +102,7 @@ static bool through(struct wdx_machine *m, uint32_t block)
 	bool again = false;
 
 	for (; i < end; i++)
-		if (matters(w, &i->a))
+		if (matters(w, i->a))
 			step(m, i, &f);
 	for (uint32_t k = 0; k < b->nsuccs; k++) {
 		uint32_t to = m->succs.data[b->first_succ + k];
@@ -144,11 +144,11 @@ static bool locate(const struct wdx_machine *m, const struct wdx_minsn *i,
 {
 	const struct wdx_machine_work *w = m->work;
 
-	if (i->a.kind == WDX_DO_PUSH)
+	if (i->a->kind == WDX_DO_PUSH)
 		return address(w, behind, w->sp, 0, off);
-	if (i->a.kind == WDX_DO_ADDR) /* has moved its base */
-		return address(w, behind, i->a.result, 0, off);
-	return address(w, before, i->a.base, i->a.disp, off);
+	if (i->a->kind == WDX_DO_ADDR) /* has moved its base */
+		return address(w, behind, i->a->result, 0, off);
+	return address(w, before, i->a->base, i->a->disp, off);
 }
 
 /* Whether an address in the frame gets into memory, or into a register other than these two. */
@@ -195,7 +195,7 @@ static void walk(struct wdx_machine *m, uint32_t block,
 	struct wdx_mframe f = m->work->frames.data[block], before;
 
 	for (; i < end; i++) {
-		if (!matters(m->work, &i->a)) {
+		if (!matters(m->work, i->a)) {
 			each(m, i, &f, &f);
 			continue;
 		}
@@ -231,16 +231,16 @@ static void collect(struct wdx_machine *m, struct wdx_minsn *i, const struct wdx
 		    const struct wdx_mframe *behind)
 {
 	struct wdx_machine_work *w = m->work;
-	bool store = i->a.kind == WDX_DO_STORE && i->a.width >= 4;
+	bool store = i->a->kind == WDX_DO_STORE && i->a->width >= 4;
 	int64_t off;
 
-	m->escaped |= takes_address(w, &i->a, before, behind);
-	if (!(store || i->a.load) || !is_whole(&i->a) || !locate(m, i, before, behind, &off))
+	m->escaped |= takes_address(w, i->a, before, behind);
+	if (!(store || i->a->load) || !is_whole(i->a) || !locate(m, i, before, behind, &off))
 		return;
 	if (store || off >= 0)
-		note_access(w, &w->stored, off, i->a.width);
+		note_access(w, &w->stored, off, i->a->width);
 	if (!store)
-		note_access(w, &w->loaded, off, i->a.width);
+		note_access(w, &w->loaded, off, i->a->width);
 }
 
 static int by_off(const void *a, const void *b)
@@ -360,25 +360,25 @@ static void resolve(struct wdx_machine *m, struct wdx_minsn *i, const struct wdx
 		    const struct wdx_mframe *behind)
 {
 	const struct wdx_machine_work *w = m->work;
-	bool known = false, memory = i->a.load || i->a.store || i->a.kind == WDX_DO_PUSH;
+	bool known = false, memory = i->a->load || i->a->store || i->a->kind == WDX_DO_PUSH;
 	int64_t off = 0;
 
-	if (i->a.call) {
+	if (i->a->call) {
 		spoil_call(m, i, before);
 		return;
 	}
-	if (m->nslots && moves(&i->a, w->sp))
+	if (m->nslots && moves(i->a, w->sp))
 		spoil_given_back(m, i, before, behind);
 	if (!m->nslots || !memory)
 		return;
 	known = locate(m, i, before, behind, &off);
-	if (known && is_whole(&i->a) && (i->a.load || i->a.kind == WDX_DO_STORE))
+	if (known && is_whole(i->a) && (i->a->load || i->a->kind == WDX_DO_STORE))
 		i->slot = wdx_machine_slot(m, off);
-	if (i->a.load)
+	if (i->a->load)
 		return;
-	if (known && is_whole(&i->a))
-		spoil(m, i, off, i->a.width);
-	else if (known || m->escaped || !i->a.writes_memory)
+	if (known && is_whole(i->a))
+		spoil(m, i, off, i->a->width);
+	else if (known || m->escaped || !i->a->writes_memory)
 		i->kills = WDX_KILLS_ALL;
 }
 

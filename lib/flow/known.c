@@ -37,7 +37,7 @@ static void find_calls(struct wdx_known *k)
 
 	k->calls.len = 0;
 	wdx_vec_each (i, &x->m->insns) {
-		uint32_t pos = i->a.call ? wdx_code_position(x->code, x->f, i->at) : UINT32_MAX;
+		uint32_t pos = i->a->call ? wdx_code_position(x->code, x->f, i->at) : UINT32_MAX;
 		uint32_t *slot;
 
 		if (pos == UINT32_MAX || !(kind_at(k, pos) & WDX_INSN_CALL))

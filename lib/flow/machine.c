@@ -34,7 +34,7 @@ static bool clear_constants(struct wdx_machine *m)
 	size_t n = 16, constants = 0;
 
 	wdx_vec_each (i, &m->insns)
-		constants += has_constant(&i->a);
+		constants += has_constant(i->a);
 	while (n < 2 * constants)
 		n *= 2;
 	if (n > w->room) {
@@ -87,7 +87,7 @@ static void new_result(struct wdx_machine *m, struct wdx_minsn *i, uint32_t reg)
 								 .at = i->at,
 								 .reg = (uint16_t)reg});
 
-	if ((int)reg != i->a.result || !has_base(m, &i->a) || !value)
+	if ((int)reg != i->a->result || !has_base(m, i->a) || !value)
 		return;
 	i->based = value;
 	m->values.data[value].insn = (uint32_t)(i - m->insns.data);
@@ -102,14 +102,13 @@ static void number_insn(struct wdx_machine *m, struct wdx_minsn *i)
 {
 	const struct wdx_machine_work *w = m->work;
 
-	i->constant = has_constant(&i->a) ? constant(m, i->a.imm) : 0;
+	i->constant = has_constant(i->a) ? constant(m, i->a->imm) : 0;
 	i->values = (uint32_t)m->values.len;
 	i->based = 0;
 	for (uint32_t k = 0; k < 2; k++) {
-		i->writes[k] = i->a.writes[k] | (i->a.call ? w->clobbered[k] : 0);
+		i->writes[k] = i->a->writes[k] | (i->a->call ? w->clobbered[k] : 0);
 		i->writes[k] &= w->followed[k];
-		i->gives[k] = i->writes[k] & (i->a.call ? w->results[k] : UINT64_MAX);
-		for (uint64_t bits = i->gives[k]; bits; bits &= bits - 1)
+		for (uint64_t bits = wdx_machine_gives(m, i, k); bits; bits &= bits - 1)
 			new_result(m, i, 64 * k + (uint32_t)__builtin_ctzll(bits));
 	}
 }
@@ -173,15 +172,15 @@ static void find_uses(struct wdx_machine *m, const struct wdx_mblock *b, uint64_
 		bool slot = i->slot != WDX_NO_PLACE;
 
 		for (uint32_t k = 0; k < w->words && k < 2; k++) {
-			uint64_t bits = i->a.reads[k];
+			uint64_t bits = i->a->reads[k];
 
-			bits |= i->a.call ? w->arguments[k] : returns(&i->a) ? w->results[k] : 0;
+			bits |= i->a->call ? w->arguments[k] : returns(i->a) ? m->results[k] : 0;
 			reads[k] |= bits & w->followed[k] & ~kills[k];
 			kills[k] |= i->writes[k];
 		}
-		if (slot && i->a.load && !has(kills, i->slot))
+		if (slot && i->a->load && !has(kills, i->slot))
 			set(reads, i->slot);
-		else if (slot && !i->a.load)
+		else if (slot && !i->a->load)
 			set(kills, i->slot);
 	}
 }
@@ -271,7 +270,7 @@ static wdx_held shared(struct wdx_machine *m, wdx_held h, uint32_t width)
 /* What the instruction's result is; 0: something new. */
 static wdx_held result(struct wdx_machine *m, const struct wdx_minsn *i, const wdx_held *state)
 {
-	const struct wdx_access *a = &i->a;
+	const struct wdx_access *a = i->a;
 
 	if (!a->width)
 		return 0;
@@ -305,7 +304,7 @@ static void kill_slots(struct wdx_machine *m, const struct wdx_minsn *i, wdx_hel
 
 static void store(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held *state)
 {
-	const struct wdx_access *a = &i->a;
+	const struct wdx_access *a = i->a;
 
 	m->wide = true;
 	if (a->src < 0)
@@ -336,12 +335,14 @@ static void write_regs(struct wdx_machine *m, const struct wdx_minsn *i, wdx_hel
 	uint32_t value = i->values;
 
 	for (uint32_t k = 0; k < 2; k++) {
-		for (uint64_t bits = i->writes[k] & ~i->gives[k]; bits; bits &= bits - 1)
+		uint64_t gives = wdx_machine_gives(m, i, k);
+
+		for (uint64_t bits = i->writes[k] & ~gives; bits; bits &= bits - 1)
 			state[64 * k + __builtin_ctzll(bits)] = 0;
-		for (uint64_t bits = i->gives[k]; bits; bits &= bits - 1, value++) {
+		for (uint64_t bits = gives; bits; bits &= bits - 1, value++) {
 			uint32_t reg = 64 * k + (uint32_t)__builtin_ctzll(bits);
 
-			if ((int)reg == i->a.result && res)
+			if ((int)reg == i->a->result && res)
 				state[reg] = res;
 			else
 				renew(m, state, reg, value);
@@ -354,16 +355,16 @@ void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held
 	wdx_held res = result(m, i, state);
 
 	if (i->based) {
-		m->values.data[i->based].base = state[i->a.base];
-		if (i->a.src >= 0)
-			m->values.data[i->based].other = state[i->a.src];
+		m->values.data[i->based].base = state[i->a->base];
+		if (i->a->src >= 0)
+			m->values.data[i->based].other = state[i->a->src];
 	}
 	m->wide = false;
 	if (i->kills != WDX_KILLS_NONE)
 		kill_slots(m, i, state);
-	if (i->slot != WDX_NO_PLACE && i->a.kind == WDX_DO_STORE)
+	if (i->slot != WDX_NO_PLACE && i->a->kind == WDX_DO_STORE)
 		store(m, i, state);
-	if (i->a.call && m->work->halved)
+	if (i->a->call && m->work->halved)
 		halve(m, state);
 	write_regs(m, i, state, res);
 }
@@ -621,7 +622,7 @@ static void take_convention(struct wdx_machine *m)
 				 : m->nregs > 64 * k	  ? (1ULL << (m->nregs - 64 * k)) - 1
 							  : 0;
 		w->arguments[k] = c->arguments[k];
-		w->results[k] = c->results[k];
+		m->results[k] = c->results[k];
 	}
 }
 

@@ -61,15 +61,14 @@ struct wdx_minsn {
 	uint32_t at;
 	uint32_t pops;	   /* a call: bytes of arguments that the callee takes off the stack */
 	uint32_t slot;	   /* place of the slot that it loads or stores as a whole, or UINT32_MAX */
-	uint32_t values;   /* the first of those it computes: one for each register in `gives` */
+	uint32_t values;   /* the first of those it computes: one for each register it gives */
 	uint32_t constant; /* the value that it loads or stores */
 	uint32_t based;	   /* the one with a base that it computes; 0: none */
 	uint8_t kills; /* slots of which nothing is known behind it, besides the one it stores */
 	uint32_t size; /* WDX_KILLS_SOME: those that overlap as many bytes from off on */
 	int64_t off;
 	uint64_t writes[2]; /* registers that hold something else behind it */
-	uint64_t gives[2];  /* of these, those that hold something it has computed */
-	struct wdx_access a;
+	const struct wdx_access *a;
 };
 
 struct wdx_mblock {
@@ -96,6 +95,7 @@ struct wdx_machine {
 	size_t nentries;		   /* 1 to that are what places held on entry */
 	size_t first_phi;		   /* from here on all are merges */
 	uint32_t nregs;			   /* places below are registers by DWARF number */
+	uint64_t results[2];		   /* a bit for each: calls may bring results there */
 	struct wdx_slot {
 		int64_t off;	/* from the CFA */
 		uint32_t width; /* at most so many bytes are stored there at once */
@@ -108,6 +108,14 @@ struct wdx_machine {
 	wdx_held *in, *out; /* of block b: stride of them from b * stride on */
 	struct wdx_machine_work *work;
 };
+
+/* Of the registers from 64 * k on that the instruction writes, those that hold something it has
+ * computed. */
+static inline uint64_t wdx_machine_gives(const struct wdx_machine *m, const struct wdx_minsn *i,
+					 unsigned k)
+{
+	return i->a->call ? i->writes[k] & m->results[k] : i->writes[k];
+}
 
 /* Places are compared so many at once. */
 enum { WDX_CHUNK = 8 };

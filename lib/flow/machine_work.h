@@ -25,11 +25,11 @@ struct wdx_machine_work {
 	const struct wdx_codeindex *code;
 	int sp, fp;
 	/* A bit for each register. */
-	uint64_t pointers;		   /* sp and fp, which are below 64 */
-	uint64_t followed[2];		   /* whose values are: all but the stack pointer */
-	uint64_t clobbered[2];		   /* by calls */
-	uint64_t halved;		   /* from 64 on: by calls, above the low eight bytes */
-	uint64_t arguments[2], results[2]; /* that calls may take and bring */
+	uint64_t pointers;     /* sp and fp, which are below 64 */
+	uint64_t followed[2];  /* whose values are: all but the stack pointer */
+	uint64_t clobbered[2]; /* by calls */
+	uint64_t halved;       /* from 64 on: by calls, above the low eight bytes */
+	uint64_t arguments[2]; /* that calls may take */
 	bool unknown, nomem;
 
 	/* cfg.c */

@@ -76,11 +76,11 @@ static bool is_access(const struct flow *x, const struct wdx_minsn *i)
 {
 	uint32_t base;
 
-	if (!i->a.load || !i->based || i->slot != NONE)
+	if (!i->a->load || !i->based || i->slot != NONE)
 		return false;
 	base = wdx_held_value(x->m.values.data[i->based].base);
 	return base > x->m.nentries && x->assoc[base] != CONTEXT &&
-	       (i->a.width < 8 || i->a.indexed);
+	       (i->a->width < 8 || i->a->indexed);
 }
 
 /* What a load makes of one. */
@@ -90,7 +90,7 @@ static uint32_t loaded(const struct flow *x, const struct wdx_minsn *i, const st
 
 	if (!is_access(x, i))
 		return 0;
-	return !width ? NONE : i->a.width == width ? i->based : 0;
+	return !width ? NONE : i->a->width == width ? i->based : 0;
 }
 
 /* Whether a load is one of the cell of the global that global.get names. */
@@ -100,7 +100,7 @@ static bool is_cell_access(const struct flow *x, const struct wdx_minsn *i, uint
 	const struct wdx_map_global *g;
 	struct wdx_insn insn;
 
-	if (!i->a.load || !i->based || i->a.indexed || i->slot != NONE ||
+	if (!i->a->load || !i->based || i->a->indexed || i->slot != NONE ||
 	    x->assoc[wdx_held_value(base)] != CONTEXT || wdx_held_width(base) < 8)
 		return false;
 	wdx_insn_at(x->wasm, (wdx_codepos){get}, &insn);
@@ -109,9 +109,9 @@ static bool is_cell_access(const struct flow *x, const struct wdx_minsn *i, uint
 
 		if (g->index == insn.imm[0] && g->index < x->wasm->globals.len)
 			return p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CONTEXT &&
-			       p->n == 1 && x->map->offsets.data[p->first] == i->a.disp &&
+			       p->n == 1 && x->map->offsets.data[p->first] == i->a->disp &&
 			       wdx_flow_width_of(x->wasm->globals.data[g->index].type) ==
-				       i->a.width;
+				       i->a->width;
 	}
 	return false;
 }
@@ -126,15 +126,15 @@ static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const s
 		return is_cell_access(x, i, v->pos) ? i->based : 0;
 	if (v->type != WDX_VALUE_CALL)
 		return loaded(x, i, v);
-	if (!i->a.call)
+	if (!i->a->call)
 		return 0;
 	if (!wdx_flow_class_of((uint8_t)v->bits, &class))
 		return NONE;
 	reg = x->convention->way[class][MAX_ARGS];
-	if (reg >= x->m.nregs || !(i->gives[reg / 64] >> reg % 64 & 1))
+	if (reg >= x->m.nregs || !(wdx_machine_gives(&x->m, i, reg / 64) >> reg % 64 & 1))
 		return NONE;
 	for (unsigned k = 0; k < reg; k++)
-		value += i->gives[k / 64] >> k % 64 & 1;
+		value += wdx_machine_gives(&x->m, i, k / 64) >> k % 64 & 1;
 	return value;
 }
 
@@ -287,11 +287,11 @@ static uint32_t summand(const struct flow *x, uint32_t mv, uint64_t *off, unsign
 		const struct wdx_mvalue *v = &x->m.values.data[mv];
 		const struct wdx_minsn *i = &x->m.insns.data[v->insn];
 
-		if (v->kind != WDX_MV_INSN || i->based != mv || i->a.kind != WDX_DO_ADDR)
+		if (v->kind != WDX_MV_INSN || i->based != mv || i->a->kind != WDX_DO_ADDR)
 			return 0;
-		*off += (uint64_t)i->a.disp;
-		if (i->a.width < *width)
-			*width = i->a.width;
+		*off += (uint64_t)i->a->disp;
+		if (i->a->width < *width)
+			*width = i->a->width;
 		if (wdx_held_width(v->base) < *width)
 			*width = wdx_held_width(v->base);
 		mv = wdx_held_value(v->base);
@@ -346,11 +346,11 @@ static bool same_op(const struct flow *x, const struct wdx_value *v, const struc
 	if (v->kind != WDX_VALUE_INSN)
 		return false;
 	if (v->type == WDX_WASM_SELECT)
-		return i->a.op == WDX_OP_SELECT &&
+		return i->a->op == WDX_OP_SELECT &&
 		       wdx_code_position(x->code, x->f, i->at) == v->pos &&
-		       (i->a.width == 8 || is_narrow(x, v->operands[0]));
-	return n < sizeof(ops) && ops[n] == i->a.op &&
-	       i->a.width == (v->type < WDX_WASM_I64_ADD ? 4 : 8);
+		       (i->a->width == 8 || is_narrow(x, v->operands[0]));
+	return n < sizeof(ops) && ops[n] == i->a->op &&
+	       i->a->width == (v->type < WDX_WASM_I64_ADD ? 4 : 8);
 }
 
 static bool is_operand(const struct flow *x, wdx_held h, uint32_t value, unsigned width)
@@ -364,9 +364,10 @@ static bool is_other(const struct flow *x, const struct wdx_mvalue *mv, const st
 {
 	const struct wdx_value *v = &x->v.values.data[value];
 
-	if (i->a.src >= 0)
-		return is_operand(x, mv->other, value, i->a.width);
-	return v->kind == WDX_VALUE_CONST && wdx_same_low(v->bits, (uint64_t)i->a.imm, i->a.width);
+	if (i->a->src >= 0)
+		return is_operand(x, mv->other, value, i->a->width);
+	return v->kind == WDX_VALUE_CONST &&
+	       wdx_same_low(v->bits, (uint64_t)i->a->imm, i->a->width);
 }
 
 static bool computes(const struct flow *x, uint32_t mv, uint32_t value)
@@ -377,9 +378,10 @@ static bool computes(const struct flow *x, uint32_t mv, uint32_t value)
 
 	if (!same_op(x, v, i))
 		return false;
-	if (is_operand(x, m->base, v->operands[0], i->a.width) && is_other(x, m, i, v->operands[1]))
+	if (is_operand(x, m->base, v->operands[0], i->a->width) &&
+	    is_other(x, m, i, v->operands[1]))
 		return true;
-	return is_commutative(i->a.op) && is_operand(x, m->base, v->operands[1], i->a.width) &&
+	return is_commutative(i->a->op) && is_operand(x, m->base, v->operands[1], i->a->width) &&
 	       is_other(x, m, i, v->operands[0]);
 }
 
@@ -446,7 +448,7 @@ static uint32_t find_sum(const struct flow *x, uint32_t mv)
 
 static bool is_binary(const struct flow *x, uint32_t mv)
 {
-	return x->m.insns.data[x->m.values.data[mv].insn].a.kind == WDX_DO_BINARY;
+	return x->m.insns.data[x->m.values.data[mv].insn].a->kind == WDX_DO_BINARY;
 }
 
 static bool still_computed(const struct flow *x, uint32_t mv)
@@ -572,7 +574,7 @@ static uint32_t find_exit(const struct flow *x, uint32_t block)
 		const struct wdx_mblock *b = &x->m.blocks.data[block];
 		const struct wdx_minsn *first = &x->m.insns.data[b->first];
 		const struct wdx_minsn *last = first + b->n - 1;
-		uint32_t i = last_shown(x, first->at, last->at + last->a.size);
+		uint32_t i = last_shown(x, first->at, last->at + last->a->size);
 
 		if (i != NONE)
 			return way_out(x, x->code->intervals.data[i].wasm);
@@ -587,7 +589,7 @@ static uint32_t find_entry(const struct flow *x, uint32_t block)
 {
 	const struct wdx_mblock *b = &x->m.blocks.data[block];
 	const struct wdx_minsn *first = &x->m.insns.data[b->first], *last = first + b->n - 1;
-	uint32_t i = wdx_flow_first_shown(x, first->at, last->at + last->a.size);
+	uint32_t i = wdx_flow_first_shown(x, first->at, last->at + last->a->size);
 
 	return i == NONE ? NONE : x->code->intervals.data[i].wasm;
 }
@@ -662,7 +664,7 @@ static bool may_become(const struct flow *x, uint32_t mv, uint32_t value)
 
 	if (x->assoc[mv] || m->kind != WDX_MV_INSN || i->based != mv)
 		return false;
-	return i->a.kind == WDX_DO_ADDR ? v->kind == WDX_VALUE_INSN && v->arg : same_op(x, v, i);
+	return i->a->kind == WDX_DO_ADDR ? v->kind == WDX_VALUE_INSN && v->arg : same_op(x, v, i);
 }
 
 /* Whether the merge of the machine's at the block is that wasm value: every way in brings what the

@@ -46,9 +46,9 @@ static void update_all(struct flow *x, uint32_t at)
 /* After the step over the instruction, of what it changed. */
 static void update(struct flow *x, const struct wdx_minsn *i)
 {
-	uint32_t at = i->at + i->a.size;
+	uint32_t at = i->at + i->a->size;
 
-	if (x->m.wide || i->a.call) {
+	if (x->m.wide || i->a->call) {
 		update_all(x, at);
 		return;
 	}
@@ -82,7 +82,7 @@ void wdx_flow_find_holdings(struct flow *x)
 
 		if (i->at != at || !block->reached)
 			forget_all(x, at);
-		at = end[-1].at + end[-1].a.size;
+		at = end[-1].at + end[-1].a->size;
 		if (!block->reached)
 			continue;
 		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));

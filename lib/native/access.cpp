@@ -1240,17 +1240,22 @@ static wdx_access decode(void *arg, const uint8_t *p, size_t n, uint32_t at)
 		out.ok = a->dis->getInstruction(inst, size, ArrayRef<uint8_t>(p, n), at, nulls()) ==
 				 MCDisassembler::Success &&
 			 size;
-		out.size = out.ok ? (uint32_t)size : a->align;
+		out.size = (uint8_t)(out.ok ? size : a->align);
 		if (out.ok)
 			describe(*a, inst, at, &out);
 	} catch (const std::bad_alloc &) {
 		out.ok = false;
-		out.size = a->align;
+		out.size = (uint8_t)a->align;
 	}
 	return out;
 }
 
 wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
 {
-	return n < WDX_SHAPE_BYTES ? decode(a, p, n, at) : wdx_shapes_access(a->shapes, p, at);
+	wdx_access out;
+
+	if (n < WDX_SHAPE_BYTES)
+		return decode(a, p, n, at);
+	wdx_shapes_access(a->shapes, p, at, &out);
+	return out;
 }

@@ -53,7 +53,7 @@ enum wdx_access_op {
 };
 
 struct wdx_access {
-	uint32_t size; /* bytes to go on by, at least 1, also when ok is not set */
+	uint8_t size;  /* bytes to go on by, at least 1, also when ok is not set */
 	bool ok;       /* decodable */
 	bool leaves;   /* jump, call, return: the next instruction may not be the next executed */
 	bool call;     /* comes back behind itself */
@@ -65,13 +65,13 @@ struct wdx_access {
 	bool indexed;	    /* a register that is not in disp is added to base */
 	uint8_t kind;	    /* enum wdx_access_kind */
 	uint8_t op;	    /* enum wdx_access_op */
-	uint32_t target;    /* of a direct jump: position like `at`; UINT32_MAX: none */
-	int base;	/* DWARF number of the address's base register; -1: none that is known */
-	int src;	/* of a copy, store or push; -1: none */
-	int64_t disp;	/* added to base */
-	int64_t imm;	/* of a constant, sign-extended or not as the instruction does */
-	unsigned width; /* bytes loaded, stored or copied; 0: unknown */
-	int result;	/* DWARF number of the register a load, copy... fills; -1: none */
+	uint8_t width;	    /* bytes loaded, stored or copied; 0: unknown */
+	int8_t base;	 /* DWARF number of the address's base register; -1: none that is known */
+	int8_t src;	 /* of a copy, store or push; -1: none */
+	int8_t result;	 /* of the register a load, copy... fills; -1: none */
+	uint32_t target; /* of a direct jump: position like `at`; UINT32_MAX: none */
+	int64_t disp;	 /* added to base */
+	int64_t imm;	 /* of a constant, sign-extended or not as the instruction does */
 	uint64_t writes[2]; /* bit n: the register of DWARF number n is written, in whole or in part
 			     */
 	uint64_t reads[2];  /* the same of those read, so far as MC lists them: not what a callee

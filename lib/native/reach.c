@@ -61,29 +61,19 @@ static void read_table(struct wdx_reach *r, uint32_t jump, uint32_t at)
 	}
 }
 
-static bool claim_bytes(struct wdx_reach *r, uint32_t at, uint32_t size)
+/* Whether so many bytes from the one of that number on are in one piece, or in pieces that adjoin.
+ */
+static bool holds(const struct wdx_reach *r, size_t n, uint32_t at, uint32_t size)
 {
-	uint8_t *marks = r->marks + wdx_reach_index(r, at);
-
-	if (wdx_reach_index(r, at + size - 1) - wdx_reach_index(r, at) != size - 1 ||
-	    *marks & WDX_REACH_INSIDE)
-		return false;
-	*marks |= WDX_REACH_START;
-	for (uint32_t i = 1; i < size; i++) {
-		if (marks[i])
-			return false;
-		marks[i] = WDX_REACH_INSIDE;
-	}
-	return true;
+	return wdx_reach_index(r, at + size - 1) == n + size - 1;
 }
 
 /* From there on, as far as control falls. */
 static void decode_run(struct wdx_reach *r, uint32_t at)
 {
-	size_t n;
+	size_t n = wdx_reach_index(r, at);
 
-	while (!r->unknown && !r->nomem && (n = wdx_reach_index(r, at)) != SIZE_MAX &&
-	       !(r->marks[n] & WDX_REACH_START)) {
+	while (!r->unknown && !r->nomem && n != SIZE_MAX && !(r->marks[n] & WDX_REACH_START)) {
 		struct wdx_reach_insn *i = wdx_vec_push(&r->found);
 
 		if (!i) {
@@ -92,10 +82,11 @@ static void decode_run(struct wdx_reach *r, uint32_t at)
 		}
 		i->at = at;
 		i->a = wdx_target_mem_access(r->accesses, r->code + at, r->size - at, at);
-		if (!i->a.ok || !claim_bytes(r, at, i->a.size)) {
+		if (!i->a.ok || !holds(r, n, at, i->a.size)) {
 			r->unknown = true;
 			return;
 		}
+		r->marks[n] |= WDX_REACH_START;
 		r->where[n] = (uint32_t)r->found.len - 1;
 		at += i->a.size;
 		if (i->a.target != UINT32_MAX && !i->a.call)
@@ -104,10 +95,29 @@ static void decode_run(struct wdx_reach *r, uint32_t at)
 			read_table(r, i->at, at);
 		if (!i->a.falls)
 			return;
-		n = i->a.leaves && !i->a.call ? wdx_reach_index(r, at) : SIZE_MAX;
-		if (n != SIZE_MAX)
+		n = wdx_reach_index(r, at);
+		if (i->a.leaves && !i->a.call && n != SIZE_MAX)
 			r->marks[n] |= WDX_REACH_LEADER;
 	}
+}
+
+/* Goes from each instruction to the next: who is not met begins inside of another. */
+static void find_order(struct wdx_reach *r)
+{
+	r->order.len = 0;
+	if (!wdx_vec_reserve(&r->order, r->found.len)) {
+		r->nomem = true;
+		return;
+	}
+	for (size_t n = 0; n < r->size_all;) {
+		if (!(r->marks[n] & WDX_REACH_START)) {
+			n++;
+			continue;
+		}
+		r->order.data[r->order.len++] = r->where[n];
+		n += r->found.data[r->where[n]].a.size;
+	}
+	r->unknown = r->order.len != r->found.len;
 }
 
 /* Room for so many bytes; gives the first of them that is not clear. */
@@ -148,12 +158,15 @@ void wdx_reach_run(struct wdx_reach *r)
 {
 	while (r->todo.len && !r->unknown && !r->nomem)
 		decode_run(r, r->todo.data[--r->todo.len]);
+	if (!r->unknown && !r->nomem)
+		find_order(r);
 }
 
 void wdx_reach_deinit(struct wdx_reach *r)
 {
 	wdx_vec_free(&r->pieces);
 	wdx_vec_free(&r->found);
+	wdx_vec_free(&r->order);
 	wdx_vec_free(&r->ways);
 	wdx_vec_free(&r->todo);
 	free(r->marks);

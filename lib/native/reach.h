@@ -13,7 +13,6 @@
 enum wdx_reach_mark {
 	WDX_REACH_START = 1,  /* of an instruction */
 	WDX_REACH_LEADER = 2, /* control may come there by other ways than falling */
-	WDX_REACH_INSIDE = 4, /* of an instruction, behind its first byte */
 };
 
 struct wdx_reach_insn {
@@ -45,6 +44,7 @@ struct wdx_reach {
 	uint8_t *marks;				/* of each of these */
 	uint32_t *where; /* of each byte where an instruction starts: in `found` */
 	WDX_VEC(struct wdx_reach_insn) found; /* in the order of decoding */
+	WDX_VEC(uint32_t) order;	      /* numbers of them, by address */
 	WDX_VEC(struct wdx_reach_way) ways;
 	bool unknown; /* it leads out of the pieces, or into instructions, or to an unknown place */
 	bool nomem;

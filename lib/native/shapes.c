@@ -36,7 +36,6 @@ struct wdx_shapes {
 	WDX_VEC(struct shape) shapes;
 	uint16_t *slots; /* hash by head: number of the shape + 1; 0 is free */
 	size_t nslots;
-	unsigned lengths; /* of heads: bit n is set for those of n bytes */
 };
 
 /* ---- what the bytes say -----------------------------------------------------------------------
@@ -114,7 +113,7 @@ static bool has_bit(const uint32_t *bits, uint8_t i)
 
 static bool is_prefix(uint8_t byte)
 {
-	return byte == 0x66 || byte == 0x67 || byte == 0xf2 || byte == 0xf3;
+	return (byte & 0xfe) == 0x66 || (byte & 0xfe) == 0xf2;
 }
 
 /* Bytes up to the end of the opcode; *modrm: whether a ModRM byte follows.  Intel's manual, volume
@@ -128,6 +127,8 @@ static unsigned opcode_end(const uint8_t *p, bool *modrm)
 	if ((p[i] & 0xf0) == 0x40)
 		i++;
 	*modrm = true;
+	if (has_bit(with_modrm, p[i]))
+		return i + 1;
 	switch (p[i]) {
 	case 0x62: /* EVEX */
 		return i + 5;
@@ -141,7 +142,7 @@ static unsigned opcode_end(const uint8_t *p, bool *modrm)
 		*modrm = has_bit(with_modrm_0f, p[i + 1]);
 		return i + 2;
 	}
-	*modrm = has_bit(with_modrm, p[i]);
+	*modrm = false;
 	return i + 1;
 }
 
@@ -158,17 +159,25 @@ static unsigned address_bytes(const uint8_t *p, unsigned *disp)
 	return sib ? 2 : 1;
 }
 
+/* How many bytes come before the numbers; *disp: of the displacement.  Of an aarch64 instruction
+ * all do. */
+static unsigned head_end(const struct wdx_shapes *s, const uint8_t *p, unsigned *disp)
+{
+	unsigned head;
+	bool modrm;
+
+	*disp = 0;
+	if (!s->x86)
+		return 4;
+	head = opcode_end(p, &modrm);
+	return modrm ? head + address_bytes(p + head, disp) : head;
+}
+
 /* Takes the instruction apart into head and numbers; false: not one that fits in here. */
 static bool split(const struct wdx_shapes *s, const uint8_t *p, struct shape *out)
 {
-	unsigned size = out->access.size, head = size, disp = 0;
-	bool modrm;
+	unsigned size = out->access.size, disp, head = head_end(s, p, &disp);
 
-	if (s->x86) {
-		head = opcode_end(p, &modrm);
-		if (modrm)
-			head += address_bytes(p + head, &disp);
-	}
 	if (head > MAX_HEAD || head + disp > size || size - head - disp > 8)
 		return false;
 	out->nhead = (uint8_t)head;
@@ -263,7 +272,6 @@ static void put(struct wdx_shapes *s, size_t i)
 	while (s->slots[at])
 		at = (at + 1) & (s->nslots - 1);
 	s->slots[at] = (uint16_t)(i + 1);
-	s->lengths |= 1u << shape->nhead;
 }
 
 static bool make_room(struct wdx_shapes *s)
@@ -306,37 +314,34 @@ static void learn(struct wdx_shapes *s, const uint8_t *p, uint32_t at, const str
 /* ---- finding ----------------------------------------------------------------------------------
  */
 
-/* No head is the beginning of another, so it does not matter which is tried first. */
 static const struct shape *find(const struct wdx_shapes *s, const uint8_t *p)
 {
-	for (unsigned lengths = s->lengths; lengths; lengths &= lengths - 1) {
-		unsigned n = (unsigned)__builtin_ctz(lengths);
-		uint64_t head = head_of(p, n);
+	unsigned disp, n = head_end(s, p, &disp);
+	uint64_t head;
 
-		for (size_t i = hash(head, n, s->nslots); s->slots[i];
-		     i = (i + 1) & (s->nslots - 1)) {
-			const struct shape *shape = &s->shapes.data[s->slots[i] - 1];
+	if (n > MAX_HEAD || !s->nslots)
+		return NULL;
+	head = head_of(p, n);
+	for (size_t i = hash(head, n, s->nslots); s->slots[i]; i = (i + 1) & (s->nslots - 1)) {
+		const struct shape *shape = &s->shapes.data[s->slots[i] - 1];
 
-			if (shape->head == head && shape->nhead == n)
-				return shape;
-		}
+		if (shape->head == head && shape->nhead == n)
+			return shape;
 	}
 	return NULL;
 }
 
-struct wdx_access wdx_shapes_access(struct wdx_shapes *s, const uint8_t *p, uint32_t at)
+void wdx_shapes_access(struct wdx_shapes *s, const uint8_t *p, uint32_t at, struct wdx_access *out)
 {
 	const struct shape *shape = find(s, p);
-	struct wdx_access out;
 
 	if (shape && shape->access.size) {
-		apply(shape, p, at, &out);
-		return out;
+		apply(shape, p, at, out);
+		return;
 	}
-	out = s->decode(s->arg, p, WDX_SHAPE_BYTES, at);
-	if (!shape && out.ok)
-		learn(s, p, at, &out);
-	return out;
+	*out = s->decode(s->arg, p, WDX_SHAPE_BYTES, at);
+	if (!shape && out->ok)
+		learn(s, p, at, out);
 }
 
 struct wdx_shapes *wdx_shapes_create(bool x86, wdx_shape_decode decode, void *arg)

@@ -22,6 +22,6 @@ struct wdx_shapes *wdx_shapes_create(bool x86, wdx_shape_decode decode, void *ar
 void wdx_shapes_destroy(struct wdx_shapes *s);
 
 /* What the instruction at p does, as decode() would say. */
-struct wdx_access wdx_shapes_access(struct wdx_shapes *s, const uint8_t *p, uint32_t at);
+void wdx_shapes_access(struct wdx_shapes *s, const uint8_t *p, uint32_t at, struct wdx_access *out);
 
 #endif
