@@ -97,6 +97,28 @@ static void new_result(struct wdx_machine *m, struct wdx_minsn *i, uint32_t reg)
 	m->work->nomem |= !slot;
 }
 
+static bool is_one(uint64_t bits)
+{
+	return !(bits & (bits - 1));
+}
+
+/* After all else is known of it. */
+static void classify(struct wdx_minsn *i)
+{
+	uint64_t low = i->writes[0], high = i->writes[1];
+	bool stores = i->slot != WDX_NO_PLACE && i->a->kind == WDX_DO_STORE;
+
+	i->does = WDX_DOES_MORE;
+	if (i->kills != WDX_KILLS_NONE || i->a->call || stores || (low && high) ||
+	    !is_one(low | high))
+		return;
+	i->does = low | high ? WDX_DOES_ONE : WDX_DOES_NOTHING;
+	if (low)
+		i->gives = (uint8_t)__builtin_ctzll(low);
+	else if (high)
+		i->gives = (uint8_t)(64 + __builtin_ctzll(high));
+}
+
 /* Of what a call leaves in registers that it takes only results are something. */
 static void number_insn(struct wdx_machine *m, struct wdx_minsn *i)
 {
@@ -111,6 +133,7 @@ static void number_insn(struct wdx_machine *m, struct wdx_minsn *i)
 		for (uint64_t bits = wdx_machine_gives(m, i, k); bits; bits &= bits - 1)
 			new_result(m, i, 64 * k + (uint32_t)__builtin_ctzll(bits));
 	}
+	classify(i);
 }
 
 /* Slots above the return address are the caller's: arguments. */
@@ -249,15 +272,33 @@ static void find_live(struct wdx_machine *m)
 /* ---- what instructions do ---------------------------------------------------------------------
  */
 
-/* A value computed anew: it is gone from wherever its last instance was copied to. */
+static bool has_value(const wdx_held *chunk, uint32_t value)
+{
+	unsigned has = 0;
+
+	for (unsigned i = 0; i < WDX_CHUNK; i++)
+		has |= wdx_held_value(chunk[i]) == value;
+	return has;
+}
+
+/* It is gone from wherever its last instance was copied to. */
+static void forget(struct wdx_machine *m, wdx_held *state, uint32_t value)
+{
+	for (uint32_t c = 0; c < m->stride; c += WDX_CHUNK) {
+		if (!has_value(state + c, value))
+			continue;
+		m->wide = true;
+		for (uint32_t p = c; p < c + WDX_CHUNK; p++)
+			if (wdx_held_value(state[p]) == value)
+				state[p] = 0;
+	}
+}
+
+/* A value computed anew. */
 static void renew(struct wdx_machine *m, wdx_held *state, uint32_t place, uint32_t value)
 {
-	if (m->values.data[value].copied) {
-		m->wide = true;
-		for (uint32_t i = 0; i < m->nplaces; i++)
-			if (wdx_held_value(state[i]) == value)
-				state[i] = 0;
-	}
+	if (m->values.data[value].copied)
+		forget(m, state, value);
 	state[place] = wdx_hold(value, 16);
 }
 
@@ -328,6 +369,19 @@ static void halve(struct wdx_machine *m, wdx_held *state)
 	}
 }
 
+/* Nothing is known of those registers from `first` on. */
+static void clear(wdx_held *state, uint32_t first, uint64_t bits)
+{
+	while (bits) {
+		uint32_t lo = (uint32_t)__builtin_ctzll(bits), n = 64 - lo;
+
+		if (~(bits >> lo))
+			n = (uint32_t)__builtin_ctzll(~(bits >> lo));
+		memset(state + first + lo, 0, n * sizeof(*state));
+		bits &= bits + (1ULL << lo); /* what was added carries out of the row */
+	}
+}
+
 /* Each register written gets its value, one after the other. */
 static void write_regs(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held *state,
 		       wdx_held res)
@@ -337,8 +391,7 @@ static void write_regs(struct wdx_machine *m, const struct wdx_minsn *i, wdx_hel
 	for (uint32_t k = 0; k < 2; k++) {
 		uint64_t gives = wdx_machine_gives(m, i, k);
 
-		for (uint64_t bits = i->writes[k] & ~gives; bits; bits &= bits - 1)
-			state[64 * k + __builtin_ctzll(bits)] = 0;
+		clear(state, 64 * k, i->writes[k] & ~gives);
 		for (uint64_t bits = gives; bits; bits &= bits - 1, value++) {
 			uint32_t reg = 64 * k + (uint32_t)__builtin_ctzll(bits);
 
@@ -348,6 +401,18 @@ static void write_regs(struct wdx_machine *m, const struct wdx_minsn *i, wdx_hel
 				renew(m, state, reg, value);
 		}
 	}
+}
+
+static void step_more(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held *state,
+		      wdx_held res)
+{
+	if (i->kills != WDX_KILLS_NONE)
+		kill_slots(m, i, state);
+	if (i->slot != WDX_NO_PLACE && i->a->kind == WDX_DO_STORE)
+		store(m, i, state);
+	if (i->a->call && m->work->halved)
+		halve(m, state);
+	write_regs(m, i, state, res);
 }
 
 void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held *state)
@@ -360,13 +425,12 @@ void wdx_machine_step(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held
 			m->values.data[i->based].other = state[i->a->src];
 	}
 	m->wide = false;
-	if (i->kills != WDX_KILLS_NONE)
-		kill_slots(m, i, state);
-	if (i->slot != WDX_NO_PLACE && i->a->kind == WDX_DO_STORE)
-		store(m, i, state);
-	if (i->a->call && m->work->halved)
-		halve(m, state);
-	write_regs(m, i, state, res);
+	if (i->does == WDX_DOES_MORE)
+		step_more(m, i, state, res);
+	else if (i->does == WDX_DOES_ONE && i->gives == i->a->result && res)
+		state[i->gives] = res;
+	else if (i->does == WDX_DOES_ONE)
+		renew(m, state, i->gives, i->values);
 }
 
 /* ---- following --------------------------------------------------------------------------------
@@ -438,7 +502,7 @@ static void meet_all(struct wdx_machine *m, uint32_t block, wdx_held *to, const 
 		if (wdx_same_chunk(to + c, from + c))
 			continue;
 		for (uint32_t p = c; p < c + WDX_CHUNK; p++)
-			if (to[p] != from[p])
+			if (to[p] && to[p] != from[p])
 				to[p] = meet(m, block, p, to[p], from[p]);
 	}
 }
@@ -463,41 +527,55 @@ static bool settle(struct wdx_machine *m, uint32_t block, wdx_held *in, const wd
 	return changed;
 }
 
-/* Meets the block's predecessors; whether anything changed. */
-static bool enter(struct wdx_machine *m, uint32_t block)
+/* What comes into the block; where that is but one predecessor's, as it is there. */
+static const wdx_held *come_in(struct wdx_machine *m, uint32_t block)
 {
-	struct wdx_mblock *b = &m->blocks.data[block];
+	const struct wdx_mblock *b = &m->blocks.data[block];
 	wdx_held *to = m->work->meeting;
-	size_t size = m->stride * sizeof(*to);
-	bool any = !block;
+	const wdx_held *one = NULL;
 
-	if (any)
+	if (!block) {
 		entry_state(m, to);
+		one = to;
+	}
 	for (uint32_t k = 0; k < b->npreds; k++) {
 		uint32_t from = m->preds.data[b->first_pred + k];
 
 		if (!m->blocks.data[from].reached)
 			continue;
-		if (any)
-			meet_all(m, block, to, out_of(m, from));
-		else
-			memcpy(to, out_of(m, from), size);
-		any = true;
+		if (!one) {
+			one = out_of(m, from);
+			continue;
+		}
+		if (one != to)
+			memcpy(to, one, m->stride * sizeof(*to));
+		one = to;
+		meet_all(m, block, to, out_of(m, from));
 	}
-	if (b->reached)
+	return one;
+}
+
+/* Meets the block's predecessors; whether anything changed. */
+static bool enter(struct wdx_machine *m, uint32_t block)
+{
+	const wdx_held *to = come_in(m, block);
+
+	if (m->blocks.data[block].reached)
 		return settle(m, block, in_of(m, block), to);
-	memcpy(in_of(m, block), to, size);
+	memcpy(in_of(m, block), to, m->stride * sizeof(*to));
 	return true;
 }
 
 static void through(struct wdx_machine *m, uint32_t block)
 {
 	const struct wdx_mblock *b = &m->blocks.data[block];
+	const struct wdx_minsn *i = &m->insns.data[b->first], *end = i + b->n;
 	wdx_held *out = out_of(m, block);
 
 	memcpy(out, in_of(m, block), m->stride * sizeof(*out));
-	for (uint32_t i = 0; i < b->n; i++)
-		wdx_machine_step(m, &m->insns.data[b->first + i], out);
+	for (; i < end; i++)
+		if (i->does != WDX_DOES_NOTHING)
+			wdx_machine_step(m, i, out);
 }
 
 /* Whether a block before this one in the order must be gone through again. */

@@ -57,6 +57,9 @@ static inline wdx_held wdx_hold(uint32_t value, uint32_t width)
 
 enum wdx_mkills { WDX_KILLS_NONE, WDX_KILLS_SOME, WDX_KILLS_ALL };
 
+/* How much an instruction does with what places hold: most of them give one register a value. */
+enum wdx_mdoes { WDX_DOES_MORE, WDX_DOES_ONE, WDX_DOES_NOTHING };
+
 struct wdx_minsn {
 	uint32_t at;
 	uint32_t pops;	   /* a call: bytes of arguments that the callee takes off the stack */
@@ -65,6 +68,8 @@ struct wdx_minsn {
 	uint32_t constant; /* the value that it loads or stores */
 	uint32_t based;	   /* the one with a base that it computes; 0: none */
 	uint8_t kills; /* slots of which nothing is known behind it, besides the one it stores */
+	uint8_t does;  /* enum wdx_mdoes */
+	uint8_t gives; /* WDX_DOES_ONE: the register */
 	uint32_t size; /* WDX_KILLS_SOME: those that overlap as many bytes from off on */
 	int64_t off;
 	uint64_t writes[2]; /* registers that hold something else behind it */

@@ -20,16 +20,25 @@ static void close_holding(struct flow *x, const struct open *o, uint32_t place, 
 	x->nomem |= !h;
 }
 
-static void update_place(struct flow *x, uint32_t p, uint32_t at)
+static void change_place(struct flow *x, uint32_t p, uint32_t value, uint32_t at)
 {
 	struct open *o = &x->open[p];
-	uint32_t value = x->assoc[wdx_held_value(x->state[p])], width = wdx_held_width(x->state[p]);
+	uint32_t width = wdx_held_width(x->state[p]);
 
-	x->seen[p] = x->state[p];
-	if (value == o->value && (!value || width == o->width))
+	if (value == o->value && width == o->width)
 		return;
 	close_holding(x, o, p, at);
 	*o = (struct open){value, width, at};
+}
+
+/* Most of what is held is nothing to wasm. */
+static inline void update_place(struct flow *x, uint32_t p, uint32_t at)
+{
+	uint32_t value = x->assoc[wdx_held_value(x->state[p])];
+
+	x->seen[p] = x->state[p];
+	if (value | x->open[p].value)
+		change_place(x, p, value, at);
 }
 
 static void update_all(struct flow *x, uint32_t at)
@@ -88,6 +97,8 @@ void wdx_flow_find_holdings(struct flow *x)
 		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
 		update_all(x, i->at);
 		for (; i < end; i++) {
+			if (i->does == WDX_DOES_NOTHING)
+				continue;
 			wdx_machine_step(&x->m, i, x->state);
 			update(x, i);
 		}
