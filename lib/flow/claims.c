@@ -4,8 +4,9 @@
 
 #include "flow/flow_work.h"
 
-/* How many functions are looked at to learn of an argument. */
-enum { ENOUGH = 32 };
+/* How many functions may be looked at to learn of an argument; and as long as they agree on it, how
+ * many that show it. */
+enum { ENOUGH = 32, AGREED = 8 };
 
 /* ---- claims -----------------------------------------------------------------------------------
  */
@@ -331,4 +332,59 @@ bool wdx_flow_may_teach(struct flow *x)
 		may |= argument(x, x->f->wasm, i, &a) &&
 		       x->convention->heard[a.class][a.nth]++ < ENOUGH;
 	return may;
+}
+
+/* Of the call at that position; NULL: not known. */
+static const struct wdx_wasm_type *type_of_call(const struct flow *x, uint32_t pos)
+{
+	struct wdx_insn insn;
+
+	wdx_insn_at(x->wasm, (wdx_codepos){pos}, &insn);
+	if (insn.opcode == WDX_WASM_CALL)
+		return wdx_wasm_functype(x->wasm, (uint32_t)insn.imm[0]);
+	if (insn.opcode == WDX_WASM_CALL_INDIRECT && insn.imm[0] < x->wasm->types.len)
+		return &x->wasm->types.data[insn.imm[0]];
+	return NULL;
+}
+
+/* Whether the function makes a call with a result of the class. */
+static bool gets_result(const struct flow *x, unsigned class)
+{
+	for (uint32_t pos = x->f->wasm->code.v; pos < x->f->wasm->end.v; pos++) {
+		const struct wdx_wasm_type *t = NULL;
+		unsigned is;
+
+		if (x->wasm->kinds[pos] & WDX_INSN_CALL)
+			t = type_of_call(x, pos);
+		if (t && t->nresults == 1 && wdx_flow_class_of(t->results[0], &is) && is == class)
+			return true;
+	}
+	return false;
+}
+
+/* Whether so many have shown it to come in one way, and none in another. */
+static bool is_agreed(const uint32_t *votes)
+{
+	unsigned ways = 0, most = 0;
+
+	for (unsigned way = 0; way < MAX_WAYS; way++) {
+		ways += votes[way] != 0;
+		most = votes[way] > most ? votes[way] : most;
+	}
+	return ways == 1 && most >= AGREED;
+}
+
+bool wdx_flow_can_teach(const struct flow *x)
+{
+	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
+	struct argument a;
+
+	for (uint32_t i = 0; i < t->nparams; i++)
+		if (argument(x, x->f->wasm, i, &a) &&
+		    !is_agreed(x->convention->votes[a.class][a.nth]))
+			return true;
+	for (unsigned c = 0; c < NCLASSES; c++)
+		if (!is_agreed(x->convention->votes[c][MAX_ARGS]) && gets_result(x, c))
+			return true;
+	return false;
 }

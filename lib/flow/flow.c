@@ -6,8 +6,9 @@
 #include "base/error.h"
 #include "flow/flow_work.h"
 
-/* How many functions are looked at to learn of arguments. */
-enum { MAX_LOOKED = 512 };
+/* How many functions are looked at to learn of arguments; bytes of code of those that are looked at
+ * first. */
+enum { MAX_LOOKED = 512, SMALL = 512 };
 
 /* ---- indices ----------------------------------------------------------------------------------
  */
@@ -156,32 +157,77 @@ static void match(struct flow *x)
 		steps[i](x);
 }
 
+static bool find_teachers(struct flow *x)
+{
+	for (uint32_t i = 0; i < x->map->funcs.len && x->teachers.len < MAX_LOOKED; i++) {
+		uint32_t *slot;
+
+		x->f = &x->code->funcs.data[i];
+		if (!x->f->wasm || !x->map->funcs.data[i].nentities || !wdx_flow_may_teach(x))
+			continue;
+		slot = wdx_vec_push(&x->teachers);
+		if (!slot)
+			return false;
+		*slot = i;
+	}
+	return true;
+}
+
+static struct wdx_error *learn_from(struct flow *x)
+{
+	bool known;
+	struct wdx_error *err = analyse(x, &known);
+
+	if (err || !known)
+		return err;
+	if (!prepare(x))
+		return &wdx_nomem;
+	wdx_flow_find_probes(x);
+	wdx_flow_check_claims(x);
+	wdx_flow_vote(x);
+	return NULL;
+}
+
+static uint32_t code_size(const struct wdx_map *map, const struct wdx_map_func *f)
+{
+	uint32_t size = 0;
+
+	for (uint32_t i = 0; i < f->nparts; i++)
+		size += map->parts.data[f->first_part + i].hi -
+			map->parts.data[f->first_part + i].lo;
+	return size;
+}
+
+/* From those whose code has a size in [lo, hi). */
+static struct wdx_error *learn_from_all(struct flow *x, uint64_t lo, uint64_t hi)
+{
+	struct wdx_error *err = NULL;
+	const uint32_t *i;
+
+	wdx_vec_each (i, &x->teachers) {
+		uint32_t size = code_size(x->map, &x->map->funcs.data[*i]);
+
+		x->f = &x->code->funcs.data[*i];
+		if (!err && size >= lo && size < hi && wdx_flow_can_teach(x))
+			err = learn_from(x);
+	}
+	return err;
+}
+
 /* Compilers have one convention for all wasm functions: where nine in ten functions prove an
- * argument to come in one register, it does. */
+ * argument to come in one register, it does.  Small functions teach as much as large ones. */
 static struct wdx_error *learn_convention(struct flow *x)
 {
 	struct wdx_error *err = NULL;
-	unsigned looked = 0;
-	bool known;
 
 	x->convention = calloc(1, sizeof(*x->convention));
 	if (!x->convention)
 		return &wdx_nomem;
 	memset(x->convention->way, 0xff, sizeof(x->convention->way));
-	for (size_t i = 0; !err && i < x->map->funcs.len && looked < MAX_LOOKED; i++) {
-		x->f = &x->code->funcs.data[i];
-		if (!x->f->wasm || !x->map->funcs.data[i].nentities || !wdx_flow_may_teach(x))
-			continue;
-		looked++;
-		err = analyse(x, &known);
-		if (err || !known)
-			continue;
-		if (!prepare(x))
-			return &wdx_nomem;
-		wdx_flow_find_probes(x);
-		wdx_flow_check_claims(x);
-		wdx_flow_vote(x);
-	}
+	if (!find_teachers(x))
+		return &wdx_nomem;
+	for (uint64_t lo = 0, hi = SMALL; !err && lo <= UINT32_MAX; lo = hi, hi *= 2)
+		err = learn_from_all(x, lo, hi);
 	wdx_flow_elect(x);
 	memset(x->stats, 0, sizeof(*x->stats));
 	return err;
@@ -301,6 +347,7 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	free(x.assoc);
 	free(x.state);
 	free(x.open);
+	wdx_vec_free(&x.teachers);
 	free(x.preserved);
 	free(x.convention);
 	return err;

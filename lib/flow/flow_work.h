@@ -144,6 +144,7 @@ struct flow {
 	WDX_VEC(struct wdx_map_entity) entities;	 /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
+	WDX_VEC(uint32_t) teachers; /* functions to learn of the convention from */
 	struct convention *convention;
 	uint32_t *steps; /* left; MAX_STEPS for each function */
 	struct wdx_flow_wish *wish;
@@ -213,9 +214,11 @@ void wdx_flow_count_proved(struct flow *x);
 bool wdx_flow_is_value(const struct flow *x, wdx_held h, uint32_t value);
 /* The class by which values of the type are passed; false: in a way of its own. */
 bool wdx_flow_class_of(uint8_t type, unsigned *class);
-/* Learning: whether the function takes an argument of which not enough is known; what it shows,
- * once its claims have been checked; what all have shown. */
+/* Learning: whether the function is among those to be looked at, the first so many that take an
+ * argument; whether it takes one, or gets a result, on which not enough of them agree by now; what
+ * it shows, once its claims have been checked; what all have shown. */
 bool wdx_flow_may_teach(struct flow *x);
+bool wdx_flow_can_teach(const struct flow *x);
 void wdx_flow_vote(struct flow *x);
 void wdx_flow_elect(struct flow *x);
 /* By that: what places held on entry, and where the stack brings some (a bit for each eight bytes).
