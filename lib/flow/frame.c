@@ -93,23 +93,66 @@ static bool join(struct wdx_mframe *to, const struct wdx_mframe *from)
 	return to->sp_known != old.sp_known || to->fp_known != old.fp_known;
 }
 
+/* Those of the block's instructions that have to do with the frame: by number. */
+static const uint32_t *concerned(const struct wdx_machine_work *w, uint32_t block,
+				 const uint32_t **end)
+{
+	*end = w->framed.data + w->first_framed.data[block + 1];
+	return w->framed.data + w->first_framed.data[block];
+}
+
 static bool through(struct wdx_machine *m, uint32_t block)
 {
 	struct wdx_machine_work *w = m->work;
 	const struct wdx_mblock *b = &m->blocks.data[block];
-	const struct wdx_minsn *i = &m->insns.data[b->first], *end = i + b->n;
+	const uint32_t *end, *n = concerned(w, block, &end);
 	struct wdx_mframe f = w->frames.data[block];
 	bool again = false;
 
-	for (; i < end; i++)
-		if (matters(w, i->a))
-			step(m, i, &f);
+	for (; n < end; n++)
+		if (matters(w, m->insns.data[*n].a))
+			step(m, &m->insns.data[*n], &f);
 	for (uint32_t k = 0; k < b->nsuccs; k++) {
 		uint32_t to = m->succs.data[b->first_succ + k];
 
 		again |= join(&w->frames.data[to], &f) && w->rank[to] <= w->rank[block];
 	}
 	return again;
+}
+
+static uint64_t bit_of(int reg)
+{
+	return reg >= 0 && reg < 64 ? 1ULL << reg : 0;
+}
+
+/* Whether the instruction moves one of the pointers, accesses memory by one or puts one elsewhere,
+ * or may write to the frame by some other address.  Others need not be looked at. */
+static bool concerns(const struct wdx_machine_work *w, const struct wdx_access *a)
+{
+	return a->call || a->store || a->kind == WDX_DO_PUSH ||
+	       (a->writes[0] | bit_of(a->base) | bit_of(a->src)) & w->pointers;
+}
+
+static void find_concerned(struct wdx_machine *m)
+{
+	struct wdx_machine_work *w = m->work;
+	const struct wdx_mblock *b;
+	uint32_t *first;
+
+	w->framed.len = w->first_framed.len = 0;
+	if (!wdx_vec_reserve(&w->framed, m->insns.len) ||
+	    !wdx_vec_reserve(&w->first_framed, m->blocks.len + 1)) {
+		w->nomem = true;
+		return;
+	}
+	first = w->first_framed.data;
+	wdx_vec_each (b, &m->blocks) {
+		*first++ = (uint32_t)w->framed.len;
+		for (uint32_t i = b->first; i < b->first + b->n; i++)
+			if (concerns(w, m->insns.data[i].a))
+				w->framed.data[w->framed.len++] = i;
+	}
+	*first = (uint32_t)w->framed.len;
 }
 
 /* What is known only grows less, and by two facts of each block. */
@@ -185,16 +228,18 @@ static bool is_whole(const struct wdx_access *a)
 	return !a->indexed && a->width;
 }
 
-/* Walks the block and hands each instruction to `each` with what is known at it. */
+/* Walks the block and hands each instruction that has to do with the frame to `each` with what is
+ * known at it. */
 static void walk(struct wdx_machine *m, uint32_t block,
 		 void (*each)(struct wdx_machine *m, struct wdx_minsn *i,
 			      const struct wdx_mframe *before, const struct wdx_mframe *behind))
 {
-	const struct wdx_mblock *b = &m->blocks.data[block];
-	struct wdx_minsn *i = &m->insns.data[b->first], *end = i + b->n;
+	const uint32_t *end, *n = concerned(m->work, block, &end);
 	struct wdx_mframe f = m->work->frames.data[block], before;
 
-	for (; i < end; i++) {
+	for (; n < end; n++) {
+		struct wdx_minsn *i = &m->insns.data[*n];
+
 		if (!matters(m->work, i->a)) {
 			each(m, i, &f, &f);
 			continue;
@@ -386,7 +431,9 @@ void wdx_frame_find(struct wdx_machine *m)
 {
 	struct wdx_machine_work *w = m->work;
 
-	follow(m);
+	find_concerned(m);
+	if (!w->nomem)
+		follow(m);
 	if (!w->unknown && !w->nomem)
 		find_slots(m);
 	m->nplaces = m->nregs + m->nslots;

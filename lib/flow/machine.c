@@ -763,6 +763,8 @@ void wdx_machine_deinit(struct wdx_machine *m)
 		wdx_reach_deinit(&w->reach);
 		wdx_vec_free(&w->order);
 		wdx_vec_free(&w->frames);
+		wdx_vec_free(&w->framed);
+		wdx_vec_free(&w->first_framed);
 		wdx_vec_free(&w->stored);
 		wdx_vec_free(&w->loaded);
 		free(w->rank);

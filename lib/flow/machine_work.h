@@ -41,6 +41,8 @@ struct wdx_machine_work {
 
 	/* frame.c */
 	WDX_VEC(struct wdx_mframe) frames; /* at the beginning of blocks */
+	WDX_VEC(uint32_t) framed;	   /* instructions that have to do with the frame */
+	WDX_VEC(uint32_t) first_framed;	   /* of each block, and behind the last */
 	struct wdx_mframe_accesses {
 		WDX_VEC(struct wdx_mframe_access);
 		struct wdx_mframe_access noted[WDX_NOTED];
