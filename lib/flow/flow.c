@@ -325,6 +325,7 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	wdx_vec_free(&x.inputs);
 	wdx_vec_free(&x.edges);
 	wdx_vec_free(&x.makers);
+	wdx_vec_free(&x.made);
 	wdx_vec_free(&x.given);
 	wdx_vec_free(&x.terms);
 	wdx_vec_free(&x.sums);

@@ -78,6 +78,7 @@ enum { MAX_STEPS = 1 << 24 };
 
 struct edge { /* wasm positions where a block of machine code is entered and left */
 	uint32_t in, out;
+	uint32_t first, last; /* intervals in it that show a state */
 };
 
 /* How good it is to know a value in one way rather than another. */
@@ -131,6 +132,7 @@ struct flow {
 	WDX_VEC(struct input) inputs;
 	WDX_VEC(struct edge) edges;
 	WDX_VEC(struct maker) makers; /* by pos */
+	WDX_VEC(uint32_t) made;	 /* by interval: the maker at its position, number + 1; 0: none */
 	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
 	WDX_VEC(struct term) terms;
 	WDX_VEC(uint32_t) sums; /* hash of terms by root and the low half of off: chains of them */

@@ -55,19 +55,24 @@ static void find_makers(struct flow *x)
 	}
 }
 
-static struct maker *maker_at(const struct flow *x, uint32_t pos)
+/* Of each interval the maker at its position: number + 1.  Both go by position. */
+static bool assign_makers(struct flow *x)
 {
-	size_t lo = 0, hi = x->makers.len;
+	const struct wdx_code_func *f = x->f;
+	size_t k = 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	x->made.len = 0;
+	if (!wdx_vec_reserve(&x->made, f->n))
+		return false;
+	for (uint32_t n = f->first; n < f->first + f->n; n++) {
+		uint32_t pos = x->code->positions[n];
 
-		if (x->makers.data[mid].pos < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
+		while (k < x->makers.len && x->makers.data[k].pos < pos)
+			k++;
+		x->made.data[x->code->by_wasm[n] - f->first] =
+			k < x->makers.len && x->makers.data[k].pos == pos ? (uint32_t)k + 1 : 0;
 	}
-	return lo < x->makers.len && x->makers.data[lo].pos == pos ? &x->makers.data[lo] : NULL;
+	return true;
 }
 
 /* Whether a load is one of linear memory, not of what the context leads to: an address of memory is
@@ -249,11 +254,17 @@ void wdx_flow_take_results(struct flow *x)
 	const struct wdx_interval *iv = &x->code->intervals.data[x->f->first];
 	const struct wdx_interval *end = iv + x->f->n;
 	const struct wdx_minsn *i = x->m.insns.data, *last = i + x->m.insns.len;
+	const uint32_t *made;
 	struct maker *k;
 
 	find_makers(x);
-	for (; iv < end && x->makers.len; iv++) {
-		k = iv->wasm == NONE ? NULL : maker_at(x, iv->wasm);
+	if (x->nomem || !assign_makers(x)) {
+		x->nomem = true;
+		return;
+	}
+	made = x->made.data;
+	for (; iv < end && x->makers.len; iv++, made++) {
+		k = *made ? &x->makers.data[*made - 1] : NULL;
 		for (; i < last && i->at < iv->hi; i++) {
 			uint32_t mv = !k || i->at < iv->lo
 					      ? 0
@@ -469,17 +480,6 @@ static bool still_computed(const struct flow *x, uint32_t mv)
 /* ---- merges -----------------------------------------------------------------------------------
  */
 
-static uint32_t last_shown(const struct flow *x, uint32_t lo, uint32_t hi)
-{
-	const struct wdx_interval *iv = x->code->intervals.data;
-	uint32_t end = x->f->first + x->f->n, last = NONE;
-
-	for (uint32_t i = wdx_code_interval(x->code, x->f, lo); i < end && iv[i].lo < hi; i++)
-		if (wdx_flow_shows(&iv[i]))
-			last = i;
-	return last;
-}
-
 /* Where the basic block of that wasm position ends: the control instruction by which it is left. */
 static uint32_t way_out(const struct flow *x, uint32_t pos)
 {
@@ -567,14 +567,36 @@ static uint32_t input_from(const struct flow *x, uint32_t phi, uint32_t from, un
 	return 0;
 }
 
+/* The first and the last interval that shows a state in each block; both go by address. */
+static void find_shown(struct flow *x)
+{
+	const struct wdx_interval *iv = x->code->intervals.data;
+	uint32_t i = x->f->first, end = i + x->f->n;
+
+	for (uint32_t b = 0; b < x->m.blocks.len; b++) {
+		const struct wdx_mblock *block = &x->m.blocks.data[b];
+		const struct wdx_minsn *last = &x->m.insns.data[block->first + block->n - 1];
+		uint32_t lo = x->m.insns.data[block->first].at, hi = last->at + last->a->size;
+		struct edge *e = &x->edges.data[b];
+
+		*e = (struct edge){NONE, NONE, NONE, NONE};
+		while (i < end && iv[i].hi <= lo)
+			i++;
+		for (uint32_t k = i; k < end && iv[k].lo < hi; k++) {
+			if (!wdx_flow_shows(&iv[k]))
+				continue;
+			e->first = e->first == NONE ? k : e->first;
+			e->last = k;
+		}
+	}
+}
+
 /* The control instruction by which a block of machine code is left; NONE: not known. */
 static uint32_t find_exit(const struct flow *x, uint32_t block)
 {
 	for (unsigned step = 0; step < 4; step++) {
 		const struct wdx_mblock *b = &x->m.blocks.data[block];
-		const struct wdx_minsn *first = &x->m.insns.data[b->first];
-		const struct wdx_minsn *last = first + b->n - 1;
-		uint32_t i = last_shown(x, first->at, last->at + last->a->size);
+		uint32_t i = x->edges.data[block].last;
 
 		if (i != NONE)
 			return way_out(x, x->code->intervals.data[i].wasm);
@@ -583,15 +605,6 @@ static uint32_t find_exit(const struct flow *x, uint32_t block)
 		block = x->m.preds.data[b->first_pred];
 	}
 	return NONE;
-}
-
-static uint32_t find_entry(const struct flow *x, uint32_t block)
-{
-	const struct wdx_mblock *b = &x->m.blocks.data[block];
-	const struct wdx_minsn *first = &x->m.insns.data[b->first], *last = first + b->n - 1;
-	uint32_t i = wdx_flow_first_shown(x, first->at, last->at + last->a->size);
-
-	return i == NONE ? NONE : x->code->intervals.data[i].wasm;
 }
 
 static bool is_conditional(uint8_t opcode)
@@ -771,8 +784,14 @@ static void find_edges(struct flow *x)
 		x->nomem = true;
 		return;
 	}
-	for (uint32_t b = 0; b < x->m.blocks.len; b++)
-		x->edges.data[b] = (struct edge){find_entry(x, b), find_exit(x, b)};
+	find_shown(x);
+	for (uint32_t b = 0; b < x->m.blocks.len; b++) {
+		struct edge *e = &x->edges.data[b];
+
+		if (e->first != NONE)
+			e->in = x->code->intervals.data[e->first].wasm;
+		e->out = find_exit(x, b);
+	}
 	x->edges.len = x->m.blocks.len;
 }
 
