@@ -20,6 +20,9 @@ enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
 enum { MAX_SELECTIONS = 8 }; /* of selections, gone through to see a type */
 enum { MAX_SAME = 8 };	     /* rounds in which merges are found to be of one value */
 
+/* Among so many values equal constants are found. */
+enum { RECENT = 65 };
+
 struct arrival { /* control comes to a label */
 	uint32_t from;
 	uint32_t time; /* changes made before */
@@ -79,6 +82,7 @@ struct wdx_values_work {
 	size_t next_operand;
 	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
 	uint32_t *locals, *last; /* by local: its value, its last change */
+	uint32_t constants[256]; /* by hash: the last of them, 0: none */
 	uint32_t next_loop;
 	uint32_t at; /* the instruction */
 	uint64_t budget;
@@ -100,18 +104,26 @@ static uint32_t add_value(struct wdx_values_work *w, struct wdx_value value)
 	return (uint32_t)w->v->values.len - 1;
 }
 
-/* Constants of one function are few: the last ones are looked through. */
+static uint32_t *constants_like(struct wdx_values_work *w, uint8_t type, uint64_t bits)
+{
+	uint64_t h = (bits ^ type) * 0x9e3779b97f4a7c15u;
+
+	return &w->constants[h >> 56];
+}
+
+/* Constants of one function are few: the last ones are looked through, in chains by `first`. */
 static uint32_t add_const(struct wdx_values_work *w, uint8_t type, uint64_t bits)
 {
 	const struct wdx_value *v = w->v->values.data;
-	size_t n = w->v->values.len;
+	uint32_t *last = constants_like(w, type, bits), n = (uint32_t)w->v->values.len;
 
-	for (size_t i = n; i > 1 && i + 64 > n; i--)
-		if (v[i - 1].kind == WDX_VALUE_CONST && v[i - 1].type == type &&
-		    v[i - 1].bits == bits)
-			return (uint32_t)i - 1;
-	return add_value(w,
-			 (struct wdx_value){.kind = WDX_VALUE_CONST, .type = type, .bits = bits});
+	for (uint32_t i = *last; i && i + RECENT > n; i = v[i].first)
+		if (v[i].type == type && v[i].bits == bits)
+			return i;
+	*last = add_value(
+		w, (struct wdx_value){
+			   .kind = WDX_VALUE_CONST, .type = type, .bits = bits, .first = *last});
+	return *last;
 }
 
 static void push(struct wdx_values_work *w, uint32_t value)
@@ -979,6 +991,7 @@ static void reset(struct wdx_values_work *w)
 	w->v->values.len = w->v->inputs.len = w->v->stores.len = w->v->uses.len = 0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
 	w->changes.len = w->watches.len = w->watched.len = 0;
+	memset(w->constants, 0, sizeof(w->constants));
 	w->next_loop = 0;
 	w->next_operand = 0;
 	w->budget = MAX_COMPARED;

@@ -32,7 +32,7 @@ struct wdx_value {
 	uint64_t bits;
 	union {
 		struct {
-			uint32_t first, n; /* of a phi: inputs */
+			uint32_t first, n; /* of a phi: inputs; of a constant: values.c's own */
 		};
 		uint32_t operands[2]; /* of an instruction with an opcode: the first two */
 	};
