@@ -48,7 +48,7 @@ static bool clear_constants(struct wdx_machine *m)
 	return w->slots;
 }
 
-static uint32_t new_value(struct wdx_machine *m, struct wdx_mvalue v)
+static inline uint32_t new_value(struct wdx_machine *m, struct wdx_mvalue v)
 {
 	struct wdx_mvalue *slot = wdx_vec_push(&m->values);
 

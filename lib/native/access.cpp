@@ -1250,12 +1250,10 @@ static wdx_access decode(void *arg, const uint8_t *p, size_t n, uint32_t at)
 	return out;
 }
 
-wdx_access wdx_target_mem_access(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at)
+void wdx_target_decode(wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at, wdx_access *out)
 {
-	wdx_access out;
-
 	if (n < WDX_SHAPE_BYTES)
-		return decode(a, p, n, at);
-	wdx_shapes_access(a->shapes, p, at, &out);
-	return out;
+		*out = decode(a, p, n, at);
+	else
+		wdx_shapes_access(a->shapes, p, at, out);
 }

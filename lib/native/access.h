@@ -83,7 +83,16 @@ struct wdx_error *wdx_accesses_create(struct wdx_accesses **out, const struct wd
 void wdx_accesses_destroy(struct wdx_accesses *a);
 
 /* The instruction at the n (> 0) bytes of p, which stand at position `at` in the code. */
-struct wdx_access wdx_target_mem_access(struct wdx_accesses *a, const uint8_t *p, size_t n,
-					uint32_t at);
+void wdx_target_decode(struct wdx_accesses *a, const uint8_t *p, size_t n, uint32_t at,
+		       struct wdx_access *out);
+
+static inline struct wdx_access wdx_target_mem_access(struct wdx_accesses *a, const uint8_t *p,
+						      size_t n, uint32_t at)
+{
+	struct wdx_access out;
+
+	wdx_target_decode(a, p, n, at, &out);
+	return out;
+}
 
 #endif

@@ -81,7 +81,7 @@ static void decode_run(struct wdx_reach *r, uint32_t at)
 			return;
 		}
 		i->at = at;
-		i->a = wdx_target_mem_access(r->accesses, r->code + at, r->size - at, at);
+		wdx_target_decode(r->accesses, r->code + at, r->size - at, at, &i->a);
 		if (!i->a.ok || !holds(r, n, at, i->a.size)) {
 			r->unknown = true;
 			return;

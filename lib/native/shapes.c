@@ -43,8 +43,15 @@ struct wdx_shapes {
 
 static uint64_t unsigned_number(const uint8_t *p, const struct number *n)
 {
+	uint32_t four;
 	uint64_t v = 0;
 
+	if (n->size == 1)
+		return p[n->at];
+	if (n->size == 4) {
+		memcpy(&four, p + n->at, sizeof(four));
+		return le32toh(four);
+	}
 	for (unsigned i = n->size; i-- > 0;)
 		v = v << 8 | p[n->at + i];
 	return v;
