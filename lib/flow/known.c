@@ -164,7 +164,7 @@ static void find_tested(struct wdx_known *k)
 		if (value->kind == WDX_VALUE_INSN)
 			mark_sources(k, value->pos);
 		for (uint32_t i = 0; value->kind == WDX_VALUE_PHI && i < value->n; i++)
-			mark(k, v->inputs.data[value->first + i].value);
+			mark(k, v->inputs.data[value->first + i]);
 	}
 }
 

@@ -507,11 +507,11 @@ static void add_input(struct flow *x, uint32_t value, uint32_t to)
 static void add_merge(struct flow *x, uint32_t phi)
 {
 	const struct wdx_value *v = &x->v.values.data[phi];
-	const struct wdx_value_input *in = x->v.inputs.data + v->first;
+	const uint32_t *in = x->v.inputs.data + v->first;
 
 	for (uint32_t k = 0; k < v->n; k++)
-		if (!k || in[k].value != in[k - 1].value) /* most arrivals bring the same */
-			add_input(x, in[k].value, phi);
+		if (!k || in[k] != in[k - 1]) /* most arrivals bring the same */
+			add_input(x, in[k], phi);
 }
 
 /* Of each value the merges that it goes into come first. */
@@ -541,26 +541,26 @@ static uint32_t input_from(const struct flow *x, uint32_t phi, uint32_t from, un
 	--*x->steps;
 
 	const struct wdx_value *v = &x->v.values.data[phi];
-	const struct wdx_value_input *in = &x->v.inputs.data[v->first];
+	const uint32_t *in = x->v.inputs.data + v->first, *way = x->v.ways.data + v->ways;
 	uint32_t lo = 0, hi = v->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (in[mid].from < from)
+		if (way[mid] < from)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	if (lo < v->n && in[lo].from == from)
-		return in[lo].value;
+	if (lo < v->n && way[lo] == from)
+		return in[lo];
 	for (uint32_t k = 0; depth && k < v->n; k++) {
-		const struct wdx_value *inner = &x->v.values.data[in[k].value];
+		const struct wdx_value *inner = &x->v.values.data[in[k]];
 		uint32_t found;
 
-		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k].value == phi)
+		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k] == phi)
 			continue;
-		found = input_from(x, in[k].value, from, depth - 1);
+		found = input_from(x, in[k], from, depth - 1);
 		if (found)
 			return found;
 	}

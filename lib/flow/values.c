@@ -334,12 +334,29 @@ static uint32_t value_then(const struct wdx_values_work *w, uint32_t time, uint3
 	return *change == NONE ? 0 : w->changes.data[*change].s.value;
 }
 
-/* What the local holds where the n arrivals meet at pos. */
-static uint32_t meet(struct wdx_values_work *w, const struct arrival *a, size_t n, uint32_t pos,
-		     uint32_t local)
+/* The ways of a label's merges: those of its arrivals, behind `first` unless that is NONE. */
+static uint32_t add_ways(struct wdx_values_work *w, uint32_t first, const struct arrival *a,
+			 size_t n)
 {
-	uint32_t first = (uint32_t)w->v->inputs.len, change = w->last[local];
-	struct wdx_value_input *in;
+	uint32_t at = (uint32_t)w->v->ways.len;
+
+	if (!wdx_vec_reserve(&w->v->ways, n + 1)) {
+		w->nomem = true;
+		return 0;
+	}
+	if (first != NONE)
+		w->v->ways.data[w->v->ways.len++] = first;
+	for (size_t i = 0; i < n; i++)
+		w->v->ways.data[w->v->ways.len++] = a[i].from;
+	return at;
+}
+
+/* What the local holds where the n arrivals meet at pos; *ways: of the label, NONE as long as they
+ * are not noted. */
+static uint32_t meet(struct wdx_values_work *w, const struct arrival *a, size_t n, uint32_t pos,
+		     uint32_t local, uint32_t *ways)
+{
+	uint32_t first = (uint32_t)w->v->inputs.len, change = w->last[local], *in;
 	bool differ = false;
 
 	if (!wdx_vec_reserve(&w->v->inputs, n)) {
@@ -348,15 +365,18 @@ static uint32_t meet(struct wdx_values_work *w, const struct arrival *a, size_t 
 	}
 	in = w->v->inputs.data + first;
 	for (size_t i = n; i--;) {
-		in[i] = (struct wdx_value_input){a[i].from, value_then(w, a[i].time, &change)};
-		differ |= in[i].value != in[n - 1].value;
+		in[i] = value_then(w, a[i].time, &change);
+		differ |= in[i] != in[n - 1];
 	}
 	if (!differ)
-		return in[0].value;
+		return in[0];
 	w->v->inputs.len += n;
+	if (*ways == NONE)
+		*ways = add_ways(w, NONE, a, n);
 	return add_value(w, (struct wdx_value){.kind = WDX_VALUE_PHI,
 					       .pos = pos,
 					       .arg = local,
+					       .ways = *ways,
 					       .first = first,
 					       .n = (uint32_t)n});
 }
@@ -372,6 +392,7 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 {
 	const struct arrival *a = w->arrivals.data + l->arrivals;
 	size_t n = w->arrivals.len - l->arrivals, end = w->changes.len;
+	uint32_t ways = NONE;
 
 	for (size_t i = l->opened; n && i < end && !w->nomem && !w->unknown; i++) {
 		uint32_t local = w->changes.data[i].local;
@@ -380,22 +401,22 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 		if (!is_last_change(w, i))
 			continue;
 		spend(w, n);
-		set_local(w, local, meet(w, a, n, pos, local), next);
+		set_local(w, local, meet(w, a, n, pos, local, &ways), next);
 	}
 }
 
-static void file_phi(struct wdx_values_work *w, const struct loop_phi *p, uint32_t pos,
+static void file_phi(struct wdx_values_work *w, const struct loop_phi *p, uint32_t ways,
 		     const struct arrival *a, size_t n)
 {
 	struct wdx_value *phi = &w->v->values.data[p->value];
-	struct wdx_value_input *in = w->v->inputs.data + w->v->inputs.len;
-	uint32_t change = w->last[p->local];
+	uint32_t *in = w->v->inputs.data + w->v->inputs.len, change = w->last[p->local];
 
+	phi->ways = ways;
 	phi->first = (uint32_t)w->v->inputs.len;
 	phi->n = (uint32_t)n + 1;
-	in[0] = (struct wdx_value_input){pos, p->before};
+	in[0] = p->before;
 	for (size_t i = n; i--;)
-		in[i + 1] = (struct wdx_value_input){a[i].from, value_then(w, a[i].time, &change)};
+		in[i + 1] = value_then(w, a[i].time, &change);
 	w->v->inputs.len += n + 1;
 }
 
@@ -403,16 +424,18 @@ static void file_phi(struct wdx_values_work *w, const struct loop_phi *p, uint32
 static void file_phis(struct wdx_values_work *w, const struct label *l)
 {
 	size_t n = w->arrivals.len - l->arrivals, nphis = w->phis.len - l->first_phi;
+	const struct arrival *a = w->arrivals.data + l->arrivals;
+	uint32_t ways;
 
-	if (w->unknown)
+	if (w->unknown || !nphis)
 		return;
 	if (!wdx_vec_reserve(&w->v->inputs, nphis * (n + 1))) {
 		w->nomem = true;
 		return;
 	}
-	for (size_t k = 0; k < nphis; k++)
-		file_phi(w, &w->phis.data[l->first_phi + k], l->pos, w->arrivals.data + l->arrivals,
-			 n);
+	ways = add_ways(w, l->pos, a, n);
+	for (size_t k = 0; k < nphis && !w->nomem; k++)
+		file_phi(w, &w->phis.data[l->first_phi + k], ways, a, n);
 }
 
 static void leave_stack(struct wdx_values_work *w, const struct label *l, uint32_t pos)
@@ -799,7 +822,7 @@ static uint32_t only_input(const struct wdx_values_work *w, uint32_t phi)
 	uint32_t only = 0;
 
 	for (uint32_t i = 0; i < v->n; i++) {
-		uint32_t value = same_as(w, w->v->inputs.data[v->first + i].value);
+		uint32_t value = same_as(w, w->v->inputs.data[v->first + i]);
 
 		if (value == phi || (value && value == only))
 			continue;
@@ -850,17 +873,17 @@ static void resolve_same(struct wdx_values_work *w)
 {
 	struct wdx_values *v = w->v;
 	struct wdx_segment *s;
-	struct wdx_value_input *in;
 	struct wdx_wasm_store *store;
 	struct wdx_value_use *use;
 	struct wdx_value *i;
+	uint32_t *in;
 
 	if (!find_same(w))
 		return;
 	wdx_vec_each (s, &v->segments)
 		replace(w, &s->value);
 	wdx_vec_each (in, &v->inputs)
-		replace(w, &in->value);
+		replace(w, in);
 	wdx_vec_each (store, &v->stores)
 		replace(w, &store->value);
 	wdx_vec_each (use, &v->uses)
@@ -988,7 +1011,8 @@ static void watch(struct wdx_values_work *w, uint32_t pos)
 
 static void reset(struct wdx_values_work *w)
 {
-	w->v->values.len = w->v->inputs.len = w->v->stores.len = w->v->uses.len = 0;
+	w->v->values.len = w->v->inputs.len = w->v->ways.len = w->v->stores.len = w->v->uses.len =
+		0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
 	w->changes.len = w->watches.len = w->watched.len = 0;
 	memset(w->constants, 0, sizeof(w->constants));
@@ -1052,6 +1076,7 @@ void wdx_values_deinit(struct wdx_values *v)
 
 	wdx_vec_free(&v->values);
 	wdx_vec_free(&v->inputs);
+	wdx_vec_free(&v->ways);
 	wdx_vec_free(&v->segments);
 	wdx_vec_free(&v->stores);
 	wdx_vec_free(&v->uses);

@@ -29,19 +29,16 @@ enum { WDX_VALUE_CALL = 0x10 }; /* all kinds of calls that have one result */
 struct wdx_value {
 	uint8_t kind, type;
 	uint32_t pos, arg;
-	uint64_t bits;
+	union {
+		uint64_t bits;
+		uint32_t ways; /* of a phi: the ways by which its inputs come */
+	};
 	union {
 		struct {
 			uint32_t first, n; /* of a phi: inputs; of a constant: values.c's own */
 		};
 		uint32_t operands[2]; /* of an instruction with an opcode: the first two */
 	};
-};
-
-struct wdx_value_input {
-	uint32_t from; /* the control instruction by which control comes: a branch, `else`, `if`, or
-			  the `loop` or `end` it falls into */
-	uint32_t value; /* what the local holds then */
 };
 
 /* A slot of the operand stack, 0 is the bottom of the function's, is wanted before the instructions
@@ -75,7 +72,11 @@ struct wdx_value_use { /* an instruction takes the value from the operand stack 
 
 struct wdx_values {
 	WDX_VEC(struct wdx_value) values; /* [0] is unknown */
-	WDX_VEC(struct wdx_value_input) inputs;
+	WDX_VEC(uint32_t) inputs;	  /* of merges, for each way: what the local holds then */
+	WDX_VEC(uint32_t)
+	ways; /* of labels, by position: the control instruction by which
+		 control comes: a branch, `else`, `if`, or the `loop` or `end`
+		 it falls into; all merges of a label share them */
 	WDX_VEC(struct wdx_segment) segments;  /* holder after holder, by position */
 	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
 	bool keep_uses;			       /* to be set: fill the next, too */
