@@ -394,10 +394,12 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 	size_t n = w->arrivals.len - l->arrivals, end = w->changes.len;
 	uint32_t ways = NONE;
 
-	for (size_t i = l->opened; n && i < end && !w->nomem && !w->unknown; i++) {
+	if (!n)
+		return;
+	spend(w, end - l->opened);
+	for (size_t i = l->opened; i < end && !w->nomem && !w->unknown; i++) {
 		uint32_t local = w->changes.data[i].local;
 
-		spend(w, 1);
 		if (!is_last_change(w, i))
 			continue;
 		spend(w, n);
