@@ -142,8 +142,8 @@ struct flow {
 	WDX_VEC(uint64_t) keys; /* to sort by */
 	struct founds found, best;
 	struct founds operands[MAX_NESTED][MAX_OPERANDS]; /* where those of a result are */
-	WDX_VEC(struct computed) computed;		 /* of the holder in work */
-	WDX_VEC(struct wdx_map_entity) entities;	 /* of the new map */
+	WDX_VEC(struct computed) computed;		  /* of the holder in work */
+	WDX_VEC(struct wdx_map_entity) entities;	  /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
 	bool *preserved;
 	WDX_VEC(uint32_t) teachers; /* functions to learn of the convention from */

@@ -222,6 +222,21 @@ static void add_candidate(const struct flow *x, struct maker *k, uint32_t mv, ui
 /* Of addresses that are computed from what is loaded, how far that is looked for. */
 enum { MAX_ADDRESS = 8 };
 
+static const struct maker *maker_at(const struct flow *x, uint32_t pos)
+{
+	size_t lo = 0, hi = x->makers.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (x->makers.data[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < x->makers.len && x->makers.data[lo].pos == pos ? &x->makers.data[lo] : NULL;
+}
+
 /* Whether a load goes into the value, by what is no load itself, that has no code of its own.  A
  * compiler may have moved it to where its result is used. */
 static bool takes_moved(const struct flow *x, uint32_t value, unsigned depth)
@@ -737,16 +752,43 @@ static uint32_t merge_with(const struct flow *x, uint32_t block, uint32_t place,
 	return 0;
 }
 
-/* A merge of a loop that is in force at the position, where nothing is known of what goes into it.
- */
+/* The only block from which control comes from outside to the head of a loop of machine code; NONE:
+ * there is none, or several. */
+static uint32_t find_way_in(const struct flow *x, uint32_t head)
+{
+	const struct wdx_mblock *b = &x->m.blocks.data[head];
+	uint32_t found = NONE;
+	bool loop = false;
+
+	for (uint32_t k = 0; k < b->npreds; k++) {
+		uint32_t from = x->m.preds.data[b->first_pred + k];
+		bool back = x->m.rank[from] >= x->m.rank[head];
+
+		if (!x->m.blocks.data[from].reached)
+			continue;
+		if (!back && found != NONE)
+			return NONE;
+		found = back ? found : from;
+		loop |= back;
+	}
+	return loop ? found : NONE;
+}
+
+/* A merge of a loop that is in force at the position, where nothing is known of what goes into it
+ * but what it begins with. */
 static uint32_t guess_loop(const struct flow *x, uint32_t block, uint32_t place, uint32_t pos)
 {
-	for (uint32_t i = 0; i < x->v.nlocals && *x->steps; i++, --*x->steps) {
-		uint32_t value = wdx_value_at(&x->v, i, pos);
-		const struct wdx_value *v = &x->v.values.data[value];
+	uint32_t from = find_way_in(x, block);
+	wdx_held begin = from == NONE ? 0 : wdx_machine_out(&x->m, from)[place];
 
-		if (v->kind == WDX_VALUE_PHI && agrees(x, block, place, value, true))
-			return value;
+	for (uint32_t i = 0; begin && i < x->v.nlocals && *x->steps; i++, --*x->steps) {
+		uint32_t phi = wdx_value_at(&x->v, i, pos), loop = x->v.values.data[phi].pos;
+
+		if (x->v.values.data[phi].kind == WDX_VALUE_PHI &&
+		    wdx_flow_is_opcode(x, loop, WDX_WASM_LOOP) &&
+		    wdx_flow_is_value(x, begin, input_from(x, phi, loop, 0)) &&
+		    agrees(x, block, place, phi, true))
+			return phi;
 	}
 	return 0;
 }
