@@ -110,37 +110,44 @@ static bool has_return(const struct wdx_codeindex *c, const struct wdx_map_func 
 	return i < f->first_call + f->ncalls && c->map->calls.data[i] <= iv->hi;
 }
 
-/* What is asked here of the instruction at `at`; `*size`: bytes to go on by. */
-static enum wdx_skim_kind kind_at(const struct wdx_codeindex *c, uint32_t at, uint32_t *size)
+static enum wdx_skim_kind kind_of(const struct wdx_access *a)
+{
+	if (!a->ok)
+		return WDX_SKIM_PLAIN;
+	if (a->call)
+		return WDX_SKIM_CALL;
+	return a->leaves || !a->falls ? WDX_SKIM_JUMP
+	       : a->writes_memory     ? WDX_SKIM_STORE
+				      : WDX_SKIM_PLAIN;
+}
+
+/* The instruction at `at`, of a kind that says all that is asked here. */
+static struct wdx_skim skim_at(const struct wdx_codeindex *c, uint32_t at)
 {
 	const uint8_t *p = c->map->code + at;
 	size_t left = (size_t)(c->map->code_size - at);
 	struct wdx_skim s = c->skim(p, left);
 
-	*size = s.size;
 	if (s.kind != WDX_SKIM_UNKNOWN && s.kind != WDX_SKIM_ACCESS)
-		return s.kind;
+		return s;
 	struct wdx_access a = wdx_target_mem_access(c->accesses, p, left, at);
+	bool jumps = a.ok && !a.call && a.target != NONE;
 
-	*size = a.size;
-	if (!a.ok)
-		return WDX_SKIM_PLAIN;
-	if (a.call)
-		return WDX_SKIM_CALL;
-	return a.leaves || !a.falls ? WDX_SKIM_JUMP
-	       : a.writes_memory    ? WDX_SKIM_STORE
-				    : WDX_SKIM_PLAIN;
+	return (struct wdx_skim){a.size, kind_of(&a),
+				 jumps ? (int32_t)(a.target - at - a.size) : 0};
 }
 
 /* Whether there is an instruction of that kind in the interval. */
 static bool has_kind(const struct wdx_codeindex *c, const struct wdx_interval *iv,
 		     enum wdx_skim_kind kind)
 {
-	uint32_t size;
+	struct wdx_skim s;
 
-	for (uint32_t at = iv->lo; at < iv->hi; at += size)
-		if (kind_at(c, at, &size) == kind)
+	for (uint32_t at = iv->lo; at < iv->hi; at += s.size) {
+		s = skim_at(c, at);
+		if (s.kind == kind)
 			return true;
+	}
 	return false;
 }
 
@@ -169,6 +176,12 @@ struct effect { /* of an instruction */
 	uint32_t pos, block;
 };
 
+struct head {		 /* a jump back */
+	uint32_t at;	 /* native: where it leads */
+	uint32_t branch; /* the wasm instruction that it is of */
+	uint32_t loop;	 /* the one that the branch goes back to; NONE: none */
+};
+
 /* Scratch of one function. */
 struct marking {
 	struct wdx_codeindex *c;
@@ -186,6 +199,10 @@ struct marking {
 	uint32_t *stretches; /* the first of each stretch, and behind the last the end */
 	uint32_t nstretches;
 	WDX_VEC(struct effect) effects; /* by pos */
+	WDX_VEC(struct head) heads;	/* by `at`, when their loops are known */
+	WDX_VEC(uint32_t) controls;	/* positions of all instructions of control */
+	WDX_VEC(uint32_t) labels;	/* open ones: positions of what opened them */
+	bool nomem;
 };
 
 static uint32_t block_of(const struct marking *m, uint32_t i)
@@ -196,34 +213,177 @@ static uint32_t block_of(const struct marking *m, uint32_t i)
 /* ---- stretches --------------------------------------------------------------------------------
  */
 
-/* Whether control may leave the interval before its end. */
-static bool has_branch(const struct wdx_codeindex *c, const struct wdx_interval *iv)
+/* Whether a jump in the interval ends a stretch: a branch of the wasm code, or one the compiler
+ * added; those inside of what one instruction became, to a slow path and back, do not. */
+static bool may_end(const struct wdx_codeindex *c, const struct wdx_interval *iv)
 {
-	return c->accesses ? has_kind(c, iv, WDX_SKIM_JUMP) : iv->wasm != NONE;
+	return iv->wasm == NONE ? c->accesses != NULL
+				: wdx_code_ends_block(c, iv->wasm) &&
+					  opcode_at(c, iv->wasm) != WDX_WASM_LOOP;
 }
 
-/* A branch of the wasm code, or one the compiler added, ends a stretch; those inside of what one
- * instruction became, to a slow path and back, do not. */
-static bool ends_stretch(const struct wdx_codeindex *c, const struct wdx_interval *iv)
+/* The branch of the wasm code that became a jump in interval i: its own, or the condition before it
+ * that leads to it, where only values are moved for the way back. */
+static uint32_t branch_of(const struct marking *m, uint32_t i)
 {
-	bool may = iv->wasm == NONE ? c->accesses != NULL
-				    : wdx_code_ends_block(c, iv->wasm) &&
-					      opcode_at(c, iv->wasm) != WDX_WASM_LOOP;
+	const struct wdx_interval *iv = &m->c->intervals.data[i];
+	bool own = iv->wasm != NONE;
+	uint8_t opcode;
 
-	return may && has_branch(c, iv);
+	if (!own && (i == m->f->first || iv->flags & WDX_IV_PART))
+		return NONE;
+	iv -= !own;
+	opcode = opcode_at(m->c, iv->wasm);
+	return opcode == WDX_WASM_BR_IF || (own && opcode == WDX_WASM_BR) ? iv->wasm : NONE;
+}
+
+/* false: memory is out. */
+static bool add_head(struct marking *m, uint32_t at, uint32_t branch)
+{
+	struct head *h = branch == NONE ? NULL : wdx_vec_push(&m->heads);
+
+	if (h)
+		*h = (struct head){.at = at, .branch = branch, .loop = NONE};
+	return h || branch == NONE;
+}
+
+/* Whether control may leave interval i before its end.  Where it goes back there is a loop. */
+static bool has_branch(struct marking *m, uint32_t i)
+{
+	const struct wdx_interval *iv = &m->c->intervals.data[i];
+	bool found = false;
+	struct wdx_skim s;
+
+	if (!m->c->accesses)
+		return iv->wasm != NONE;
+	for (uint32_t at = iv->lo; at < iv->hi; at += s.size) {
+		s = skim_at(m->c, at);
+		found |= s.kind == WDX_SKIM_JUMP;
+		if (s.to < 0)
+			m->nomem |= !add_head(m, at + s.size + (uint32_t)s.to, branch_of(m, i));
+	}
+	return found;
 }
 
 static void find_stretches(struct marking *m)
 {
 	const struct wdx_interval *iv = m->c->intervals.data;
 	uint32_t end = m->f->first + m->f->n;
+	bool ended = true;
 
 	m->nstretches = 0;
-	for (uint32_t i = m->f->first; i < end; i++)
-		if (i == m->f->first || iv[i].flags & WDX_IV_PART || ends_stretch(m->c, &iv[i - 1]))
+	m->heads.len = 0;
+	for (uint32_t i = m->f->first; i < end; i++) {
+		if (ended || iv[i].flags & WDX_IV_PART)
 			m->stretches[m->nstretches++] = i;
+		ended = may_end(m->c, &iv[i]) && has_branch(m, i);
+	}
 	m->stretches[m->nstretches] = end;
 }
+
+/* ---- loops ------------------------------------------------------------------------------------
+ */
+
+static int by_branch(const void *a, const void *b)
+{
+	const struct head *x = a, *y = b;
+
+	return x->branch < y->branch ? -1 : x->branch > y->branch;
+}
+
+/* By address; of those that lead to the same one the outermost loop comes first. */
+static int by_address(const void *a, const void *b)
+{
+	const struct head *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return x->loop < y->loop ? -1 : x->loop > y->loop;
+}
+
+static bool opens_label(uint8_t opcode)
+{
+	return (opcode >= WDX_WASM_BLOCK && opcode <= WDX_WASM_IF) || opcode == WDX_WASM_TRY ||
+	       opcode == WDX_WASM_TRY_TABLE;
+}
+
+static bool add_label(struct marking *m, uint32_t pos)
+{
+	uint32_t *slot = wdx_vec_push(&m->labels);
+
+	if (slot)
+		*slot = pos;
+	return slot;
+}
+
+/* Where the loop begins that the branch there goes back to, by the labels that are open; NONE: it
+ * goes elsewhere. */
+static uint32_t loop_of(const struct marking *m, uint32_t branch)
+{
+	struct wdx_insn insn;
+	uint32_t at;
+
+	wdx_insn_at(m->c->module, (wdx_codepos){branch}, &insn);
+	if (insn.imm[0] >= m->labels.len)
+		return NONE;
+	at = m->labels.data[m->labels.len - 1 - insn.imm[0]];
+	return opcode_at(m->c, at) == WDX_WASM_LOOP ? at : NONE;
+}
+
+/* Of each head the loop. */
+static void find_loops(struct marking *m)
+{
+	struct head *h = m->heads.data, *end = h + m->heads.len;
+	const uint32_t *pos;
+
+	qsort(h, m->heads.len, sizeof(*h), by_branch);
+	m->labels.len = 0;
+	wdx_vec_each (pos, &m->controls) {
+		if (opens_label(opcode_at(m->c, *pos)))
+			m->nomem |= !add_label(m, *pos);
+		else if (opcode_at(m->c, *pos) == WDX_WASM_END && m->labels.len)
+			m->labels.len--;
+		for (; h < end && h->branch == *pos; h++)
+			h->loop = loop_of(m, *pos);
+	}
+	qsort(m->heads.data, m->heads.len, sizeof(*m->heads.data), by_address);
+}
+
+/* Of the intervals [i, end) those that show what comes before the loop. */
+static void mark_before(struct marking *m, uint32_t i, uint32_t end, uint32_t loop)
+{
+	struct wdx_interval *iv = m->c->intervals.data;
+
+	for (; i < end; i++)
+		if (iv[i].wasm < loop && !(iv[i].flags & WDX_IV_EFFECT))
+			iv[i].flags |= WDX_IV_DISPLACED;
+}
+
+/* What comes before a loop in the wasm code but stands behind its head is executed in each round,
+ * and shows the state before the loop only in the first.  This goes from head to head, of which
+ * there may be several in a stretch. */
+static void mark_sunk(struct marking *m)
+{
+	const struct wdx_interval *iv = m->c->intervals.data;
+	const struct head *h = m->heads.data, *end = h + m->heads.len, *next;
+	const uint32_t *stretch = m->stretches, *last = stretch + m->nstretches - 1;
+	uint32_t loop = 0, i = wdx_code_interval(m->c, m->f, h->at), to;
+
+	for (; h < end; h = next, i = to) {
+		for (next = h + 1; next < end && next->at == h->at;)
+			next++;
+		to = next < end ? wdx_code_interval(m->c, m->f, next->at) : *(last + 1);
+		for (; stretch < last && stretch[1] <= i; stretch++)
+			loop = 0;
+		if (h->at < iv[*stretch].lo)
+			continue;
+		loop = h->loop != NONE && h->loop > loop ? h->loop : loop;
+		mark_before(m, i, to < stretch[1] ? to : stretch[1], loop);
+	}
+}
+
+/* ---- chief stretches --------------------------------------------------------------------------
+ */
 
 /* In the weight of code: there is something that cannot be moved, an effect or the branch; or what
  * may trap, of which only parts are moved. */
@@ -246,6 +406,12 @@ static uint32_t add_weights(uint32_t a, uint32_t b)
 	return ((a | b) & flags) | ((a & ~flags) + (b & ~flags));
 }
 
+/* One of the intervals that are where they belong, as far as is known. */
+static bool is_ordered(const struct wdx_interval *iv)
+{
+	return iv->wasm != NONE && !(iv->flags & WDX_IV_DISPLACED);
+}
+
 /* Of each block in the stretch the weight of its code there. */
 static void weigh(struct marking *m, uint32_t first, uint32_t end)
 {
@@ -255,7 +421,7 @@ static void weigh(struct marking *m, uint32_t first, uint32_t end)
 		if (iv[i].wasm != NONE)
 			m->weight[block_of(m, i)] = 0;
 	for (uint32_t i = first; i < end; i++) {
-		if (iv[i].wasm == NONE)
+		if (!is_ordered(&iv[i]))
 			continue;
 		uint32_t *weight = &m->weight[block_of(m, i)];
 
@@ -346,12 +512,6 @@ static void mark_moved(struct marking *m, uint32_t first, uint32_t end, bool tai
 		if (!tail || !is_kind(m->c, iv[i].wasm, WDX_INSN_TRAP | WDX_INSN_EFFECT))
 			iv[i].flags |= WDX_IV_DISPLACED;
 	}
-}
-
-/* One of the intervals that mark_astray() puts in order. */
-static bool is_ordered(const struct wdx_interval *iv)
-{
-	return iv->wasm != NONE && !(iv->flags & WDX_IV_DISPLACED);
 }
 
 /* Whether the positions of the stretch ascend. */
@@ -477,6 +637,12 @@ static bool mark_displaced(struct marking *m)
 	memset(m->best, 0, m->nblocks * sizeof(*m->best));
 	memset(m->chief, 0xff, m->nblocks * sizeof(*m->chief));
 	find_stretches(m);
+	if (m->heads.len) {
+		find_loops(m);
+		mark_sunk(m);
+	}
+	if (m->nomem)
+		return false;
 	for (uint32_t k = 0; k < m->nstretches; k++)
 		find_chiefs(m, at[k], at[k + 1]);
 	mark_gone(m);
@@ -720,6 +886,15 @@ static bool add_effect(struct marking *m, uint32_t wasm, uint32_t block)
 	return slot;
 }
 
+static bool add_control(struct marking *m, uint32_t pos)
+{
+	uint32_t *slot = wdx_vec_push(&m->controls);
+
+	if (slot)
+		*slot = pos;
+	return slot;
+}
+
 /* How far the way through a body has come. */
 struct scan {
 	uint32_t at;	/* in by_wasm */
@@ -743,6 +918,8 @@ static bool scan_page(struct marking *m, struct scan *s, uint32_t i, uint32_t en
 			continue;
 		if (kinds[i] & WDX_INSN_EFFECT && !add_effect(m, start + i, s->block))
 			return false;
+		if (kinds[i] & WDX_INSN_CONTROL && !add_control(m, start + i))
+			return false;
 		s->block += wdx_code_ends_block(m->c, start + i);
 	}
 	return true;
@@ -757,6 +934,7 @@ static bool scan_body(struct marking *m)
 	struct scan s = {.at = m->f->first};
 
 	m->effects.len = 0;
+	m->controls.len = 0;
 	for (uint32_t i = 0; i < size; i += WDX_CODE_PAGE) {
 		uint32_t left = size - i;
 
@@ -896,6 +1074,9 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 	wdx_values_deinit(&j.values);
 	free(j.at);
 	wdx_vec_free(&m.effects);
+	wdx_vec_free(&m.heads);
+	wdx_vec_free(&m.controls);
+	wdx_vec_free(&m.labels);
 	free(m.counts);
 	free(m.blocks);
 	return err;

@@ -5,8 +5,9 @@
  *
  * An interval without a position of its own stands between two others; it belongs to a wasm range
  * only when both neighbours do, or when it only leads to the one behind it.  An interval is
- * displaced when the compiler moved it past an effect (store, call, global write) or into another
- * block's code: what its position claims is not the state of the machine there.  A stretch is code
+ * displaced when the compiler moved it past an effect (store, call, global write), into another
+ * block's code or behind the head of a loop that comes after it: what its position claims is not
+ * the state of the machine there.  A stretch is code
  * that runs through from its first interval to its last; each wasm block has its chief stretch, and
  * what is elsewhere was moved.  Only what does not depend on that state holds over such intervals.
  * Slow paths out of line are not displaced as long as they lead to an effect or a trap.  It is

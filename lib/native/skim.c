@@ -171,12 +171,21 @@ static enum wdx_skim_kind kind_of(uint8_t what, const uint8_t *modrm, uint8_t re
 						   : WDX_SKIM_PLAIN;
 }
 
+/* Of a jump, what is at p where the instruction has its immediate. */
+static int32_t displacement(const uint8_t *p, uint8_t what)
+{
+	if (what & B)
+		return (int8_t)p[0];
+	return what & I ? (int32_t)(p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24) : 0;
+}
+
 static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 {
-	const struct wdx_skim unknown = {0, WDX_SKIM_UNKNOWN};
+	const struct wdx_skim unknown = {0, WDX_SKIM_UNKNOWN, 0};
 	const uint8_t *at = p, *modrm;
 	bool narrow = *p == 0x66, two;
 	uint8_t rex = 0, what, opcode;
+	int32_t to = 0;
 
 	if (n < 16)
 		return unknown;
@@ -194,11 +203,13 @@ static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 		return unknown;
 	if (what & M)
 		at += address_size(modrm);
+	if (what & J)
+		to = displacement(at, what);
 	if (what & B)
 		at++;
 	if (what & I)
 		at += immediate(opcode, two, rex & REX_W, narrow);
-	return (struct wdx_skim){(uint32_t)(at - p), kind_of(what, modrm, rex)};
+	return (struct wdx_skim){(uint32_t)(at - p), kind_of(what, modrm, rex), to};
 }
 
 /* ---- aarch64 ----------------------------------------------------------------------------------
@@ -214,14 +225,14 @@ static struct wdx_skim aarch64(const uint8_t *p, size_t n)
 		[0xf] = WDX_SKIM_PLAIN};
 	enum wdx_skim_kind kind = n < 4 ? WDX_SKIM_UNKNOWN : kinds[p[3] >> 1 & 15];
 
-	return (struct wdx_skim){kind == WDX_SKIM_UNKNOWN ? 0 : 4, kind};
+	return (struct wdx_skim){kind == WDX_SKIM_UNKNOWN ? 0 : 4, kind, 0};
 }
 
 static struct wdx_skim nothing(const uint8_t *p, size_t n)
 {
 	(void)p;
 	(void)n;
-	return (struct wdx_skim){0, WDX_SKIM_UNKNOWN};
+	return (struct wdx_skim){0, WDX_SKIM_UNKNOWN, 0};
 }
 
 wdx_skim_fn *wdx_target_skim(const struct wdx_target *t)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /*
- * The little that most instructions are asked for: how long they are, and whether they may go
- * elsewhere or write to memory.  A decoder takes a hundred times as long to tell, so those who go
- * through all of the code skim it, and decode what is left.
+ * The little that most instructions are asked for: how long they are, whether they may go
+ * elsewhere, and where, or write to memory.  A decoder takes a hundred times as long to tell, so
+ * those who go through all of the code skim it, and decode what is left.
  */
 #ifndef WDX_NATIVE_SKIM_H
 #define WDX_NATIVE_SKIM_H
@@ -24,6 +24,7 @@ enum wdx_skim_kind {
 struct wdx_skim {
 	uint32_t size; /* 0: WDX_SKIM_UNKNOWN */
 	enum wdx_skim_kind kind;
+	int32_t to; /* where a jump leads that says so, counted from its end; else 0 */
 };
 
 /* The instruction at the n bytes of p. */

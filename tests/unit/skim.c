@@ -15,6 +15,18 @@ struct tally {
 	uint8_t first[16];
 };
 
+enum { AT = 0x1000 };
+
+/* Whether the jump leads there; what leaves the code on either side leads nowhere. */
+static bool leads(const struct wdx_skim *s, const struct wdx_access *a)
+{
+	int64_t to = AT + (int64_t)s->size + s->to;
+
+	if (a->target == UINT32_MAX)
+		return !s->to || to < 0;
+	return s->to == (int32_t)(a->target - AT - a->size);
+}
+
 static bool agrees(const struct wdx_skim *s, const struct wdx_access *a)
 {
 	bool leaves = a->leaves || !a->falls;
@@ -29,7 +41,7 @@ static bool agrees(const struct wdx_skim *s, const struct wdx_access *a)
 	case WDX_SKIM_ACCESS:
 		return !leaves;
 	case WDX_SKIM_JUMP:
-		return leaves && !a->call && !a->writes_memory;
+		return leaves && !a->call && !a->writes_memory && leads(s, a);
 	default:
 		return a->call && !a->writes_memory;
 	}
@@ -44,7 +56,7 @@ static void check(struct tally *t, const uint8_t bytes[16], bool fixed)
 	if (s.kind == WDX_SKIM_UNKNOWN)
 		return;
 	t->known++;
-	a = wdx_target_mem_access(t->decoder, bytes, 16, 0x1000);
+	a = wdx_target_mem_access(t->decoder, bytes, 16, AT);
 	/* what is no instruction is passed over at the same pace where all have one size */
 	if (agrees(&s, &a) || (fixed && !a.ok && a.size == s.size))
 		return;
