@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "native/access.h"
 #include "native/skim.h"
 
 #define AHEAD 100000 /* events */
@@ -81,21 +82,34 @@ static bool is_effect(const struct world *w, uint32_t wasm)
 	return wasm < w->wasm.code_size && w->wasm.kinds[wasm] & WDX_INSN_EFFECT;
 }
 
-/* Whether the code in [lo, hi) does something that others see, as far as can be told. */
-static bool does_something(const struct world *w, uint32_t lo, uint32_t hi)
+/* What the instruction at `at` does, as far as can be told: 0, 1 or STORES. */
+static uint8_t effect_at(const struct world *w, struct wdx_accesses *decoder, uint32_t at,
+			 uint32_t *size)
 {
-	wdx_skim_fn *skim = wdx_target_skim(w->target);
+	const uint8_t *p = w->map.code + at;
+	size_t left = (size_t)(w->map.code_size - at);
+	struct wdx_skim s = wdx_target_skim(w->target)(p, left);
 
-	if (!w->map.code)
-		return true;
-	while (lo < hi) {
-		struct wdx_skim s = skim(w->map.code + lo, w->map.code_size - lo);
+	*size = s.size;
+	if (s.kind != WDX_SKIM_UNKNOWN && s.kind != WDX_SKIM_ACCESS)
+		return s.kind == WDX_SKIM_STORE ? STORES : s.kind == WDX_SKIM_CALL;
+	struct wdx_access insn = wdx_target_mem_access(decoder, p, left, at);
 
-		if (s.kind != WDX_SKIM_PLAIN && s.kind != WDX_SKIM_JUMP)
-			return true;
-		lo += s.size;
+	*size = insn.size;
+	return insn.ok && insn.writes_memory ? STORES : !insn.ok || insn.call;
+}
+
+/* Notes what the code in [lo, hi) does from each of its instructions on. */
+static void find_effect(struct align *a, struct wdx_accesses *decoder, uint32_t lo, uint32_t hi)
+{
+	uint32_t size;
+
+	for (uint32_t at = lo; at < hi; at += size) {
+		uint8_t effect = effect_at(a->w, decoder, at, &size);
+
+		for (uint32_t i = at + size; effect && i-- > lo && a->effect[i] < effect;)
+			a->effect[i] = effect;
 	}
-	return false;
 }
 
 /* Effects keep their order, so the code that makes them is seldom out of it.  Of the code with the
@@ -104,17 +118,24 @@ static void find_effects(struct align *a)
 {
 	const struct wdx_map *m = &a->w->map;
 	const struct wdx_map_part *part;
+	struct wdx_accesses *decoder = NULL;
+	struct wdx_error *err = m->code ? wdx_accesses_create(&decoder, a->w->target) : NULL;
 
-	a->effect = xalloc(m->code_size + 1);
+	if (err)
+		fail("%s", wdx_error_message(err));
+	a->effect = xalloc(m->code_size + 32);
 	wdx_vec_each (part, &m->parts) {
 		for (uint32_t i = part->first; i < part->first + part->n; i++) {
 			const struct wdx_map_pair *p = &m->pairs.data[i];
 			uint32_t hi = i + 1 < part->first + part->n ? p[1].native : part->hi;
 
-			if (is_effect(a->w, p->wasm) && does_something(a->w, p->native, hi))
+			if (is_effect(a->w, p->wasm) && decoder)
+				find_effect(a, decoder, p->native, hi);
+			else if (is_effect(a->w, p->wasm))
 				memset(a->effect + p->native, 1, hi - p->native);
 		}
 	}
+	wdx_accesses_destroy(decoder);
 }
 
 /* What it costs to believe that a stop is out of order. */
@@ -131,6 +152,7 @@ void align_init(struct align *a, const struct world *w, struct interp *scout)
 	a->scout = scout;
 	a->base = NO_EVENT;
 	a->live = xalloc((w->wasm.code_size + 1) * sizeof(*a->live));
+	a->stores = xalloc((w->wasm.code_size + 1) * sizeof(*a->stores));
 	find_effects(a);
 	wdx_vec_each (f, &w->wasm.funcs)
 		interp_mark(scout, f->code.v + w->wasm.code.v, true);
@@ -143,9 +165,11 @@ static bool opens_function(const struct align *a, uint32_t wasm)
 	return f && f->code.v == wasm;
 }
 
-void align_mark(struct align *a, uint32_t wasm, bool on)
+void align_mark(struct align *a, uint32_t native, uint32_t wasm, bool on)
 {
 	a->live[wasm] += on ? 1 : -1;
+	if (a->effect[native] == STORES)
+		a->stores[wasm] += on ? 1 : -1;
 	if (a->live[wasm] == on && !opens_function(a, wasm))
 		interp_mark(a->scout, wasm + a->w->wasm.code.v, on);
 }
@@ -266,11 +290,11 @@ static uint64_t search(struct align *a, unsigned k, uint32_t native, uint32_t wa
 		*why = ALIGN_NOT_VISITED;
 		if (!e || (i > from && e->begins))
 			return NO_EVENT;
-		if (e->entry != entry || e->wasm != wasm)
-			continue;
-		if ((i == from && matched(a, k, i, native)) || was_early(a, i, native))
-			continue;
-		return i;
+		if (e->entry == entry && e->wasm == wasm &&
+		    !(i == from && matched(a, k, i, native)) && !was_early(a, i, native))
+			return i;
+		if (i > from && a->stores[e->wasm] && a->effect[native] != STORES)
+			return NO_EVENT;
 	}
 	*why = ALIGN_FAR;
 	return NO_EVENT;
@@ -294,7 +318,36 @@ static bool passed(const struct align *a, uint32_t wasm, uint64_t entry)
 struct choice {
 	uint64_t event, skipped;
 	unsigned kept; /* pending stops that are right then */
+	bool sure;
 };
+
+/* The next visit of a store, when no other store that would have stopped the process lies before
+ * it. */
+static uint64_t next_store(struct align *a, uint32_t native, uint32_t wasm, uint64_t entry)
+{
+	const struct event *e;
+
+	for (uint64_t i = a->base; (e = event(a, i)) && i - a->base < AHEAD; i++) {
+		if (i > a->base && e->begins)
+			break;
+		if (e->entry == entry && e->wasm == wasm && !matched(a, a->npending, i, native))
+			return i;
+		if (i > a->base && a->stores[e->wasm])
+			break;
+	}
+	return NO_EVENT;
+}
+
+static bool is_sure(struct align *a, uint32_t native, uint32_t wasm, uint64_t entry,
+		    struct choice *c)
+{
+	uint64_t i = a->effect[native] == STORES ? next_store(a, native, wasm, entry) : NO_EVENT;
+
+	*c = (struct choice){.event = i, .sure = i != NO_EVENT};
+	while (c->sure && c->kept < a->npending && a->pending[c->kept].event <= i)
+		c->kept++;
+	return c->sure;
+}
 
 /* How the stop fits with the least leaping and the fewest stops out of order: all or the first few
  * of the pending stops are right, or all of them and this one is late. */
@@ -304,7 +357,8 @@ static enum alignment choose(struct align *a, uint32_t native, uint32_t wasm, ui
 	enum alignment why = ALIGN_NOT_VISITED, first = why;
 	uint64_t cost, least = UINT64_MAX, before = 0, refuted = 0;
 
-	*best = (struct choice){.event = NO_EVENT};
+	if (is_sure(a, native, wasm, entry, best))
+		return ALIGN_OK;
 	for (unsigned k = 0; k < a->npending; k++)
 		refuted += penalty(a, a->pending[k].native);
 	for (unsigned k = 0; k <= a->npending; k++) {
@@ -322,7 +376,7 @@ static enum alignment choose(struct align *a, uint32_t native, uint32_t wasm, ui
 		if (cost > least)
 			continue;
 		least = cost;
-		*best = (struct choice){i, skipped(a, position(a, k), i), k};
+		*best = (struct choice){i, skipped(a, position(a, k), i), k, false};
 	}
 	if (best->event != NO_EVENT && best->kept < a->npending &&
 	    before + penalty(a, native) < least)
@@ -343,7 +397,7 @@ static enum alignment take(struct align *a, uint32_t native, uint32_t wasm, cons
 			   struct event *out, struct pending **to)
 {
 	refute(a, c->kept);
-	if (!c->skipped && (!a->npending || confirming(a) + 1 >= CONFIRMING)) {
+	if (c->sure || (!c->skipped && (!a->npending || confirming(a) + 1 >= CONFIRMING))) {
 		confirm(a, true);
 		stand_at(a, c->event, native);
 		*out = *event(a, c->event);

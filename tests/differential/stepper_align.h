@@ -10,6 +10,11 @@
  * visit.  When there is none before the next entry, the instruction has been passed already, or is
  * not visited at all.
  *
+ * Stores are not moved, neither past each other nor past calls.  A stop at code that stores is sure
+ * when no other store that would have stopped the process lies before its next visit, and no other
+ * stop is matched with a visit behind such a store: what the compiler moved down, behind a branch
+ * or out of a loop, would be taken for its next round.
+ *
  * A match that leaps over events whose statements did not stop the process is in doubt: code that
  * the compiler moved ahead looks so.  It stays pending, and what follows it too, until either
  * several stops in a row fit without a leap, or a stop fits better without the pending ones, which
@@ -34,6 +39,7 @@ struct activation { /* of a native function */
 	uint32_t func;
 };
 
+enum { STORES = 2 };
 enum { MAX_EARLY = 16, MAX_SAME = 16, MAX_PENDING = 12, CONFIRMING = 4 };
 
 struct pending {
@@ -77,7 +83,8 @@ struct align {
 	unsigned nsame;
 	uint64_t next_entry; /* no activation among the events has this number or one above */
 	uint16_t *live;	     /* by wasm position: breakpoints that stand for it */
-	uint8_t *effect;     /* by native offset: code that does what others see */
+	uint16_t *stores;    /* of those, the ones at code that stores */
+	uint8_t *effect;     /* by native offset: code that does what others see, or STORES */
 	struct activation *stack;
 	size_t depth, stack_cap;
 	struct pending pending[MAX_PENDING];
@@ -90,7 +97,7 @@ struct align {
 
 void align_init(struct align *a, const struct world *w, struct interp *scout);
 /* One breakpoint more, or less, that stands for that instruction. */
-void align_mark(struct align *a, uint32_t wasm, bool on);
+void align_mark(struct align *a, uint32_t native, uint32_t wasm, bool on);
 /* The process stands at the first instruction of a function; cfa is its frame address. */
 enum alignment align_enter(struct align *a, uint32_t func, uint64_t cfa);
 /* The process stands at code of `wasm` in that function; functions whose frame addresses are at or

@@ -80,7 +80,7 @@ static void mark_statement(struct session *s, uint64_t address)
 	s->statement[native] = 1;
 	wasm = world_position(&s->w, native, NULL);
 	if (wasm != NOWHERE && !s->o.every)
-		align_mark(&s->a, wasm, true);
+		align_mark(&s->a, native, wasm, true);
 }
 
 /* Each piece of code that the map gives a position to. */
@@ -92,7 +92,7 @@ static void mark_pieces(struct session *s)
 		uint32_t wasm = world_position(&s->w, p->native, NULL);
 
 		if (wasm != NOWHERE)
-			align_mark(&s->a, wasm, true);
+			align_mark(&s->a, p->native, wasm, true);
 	}
 }
 
@@ -214,7 +214,7 @@ static void retire(struct session *s, uint32_t native)
 	if (!s->o.visits || ++s->visits[native] != s->o.visits)
 		return;
 	if (s->statement[native] && wasm != NOWHERE)
-		align_mark(&s->a, wasm, false);
+		align_mark(&s->a, native, wasm, false);
 	s->statement[native] = 0;
 	if (!s->entry[native])
 		proc_break(&s->p, native, false);
