@@ -197,10 +197,21 @@ static bool is_method(const struct wdx_xlat *x, const struct wdx_cursor *c)
 	       wdx_types_defined(&x->pointers, c->die->offset);
 }
 
+/* Whether the entry that the walk leaves has code.  With functions in it, it is no longer the one
+ * that the walk is in, but its scope is the outermost that is left. */
+static bool has_code(const struct wdx_xlat *x, const struct wdx_cursor *c)
+{
+	size_t i = c->die->tag == DW_TAG_subprogram ? x->scopes.len : 0;
+
+	while (i && x->scopes.data[i - 1].depth > c->depth)
+		i--;
+	return i && x->scopes.data[i - 1].depth == c->depth && x->scopes.data[i - 1].function;
+}
+
 /* Behind the entry's children, when its attributes are gone. */
 void wdx_xlat_context(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
-	bool code = c->die->tag == DW_TAG_subprogram && x->func && x->func_depth == c->depth;
+	bool code = has_code(x, c);
 
 	if (x->context_type == WDX_NO_IDENT || !(code || is_method(x, c)))
 		return;

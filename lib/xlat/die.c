@@ -126,12 +126,12 @@ static void leave_scopes(struct wdx_xlat *x, unsigned depth)
 	}
 }
 
-static bool push_scope(struct wdx_xlat *x, unsigned depth)
+static bool push_scope(struct wdx_xlat *x, unsigned depth, bool function)
 {
 	struct wdx_scope *s = wdx_vec_push(&x->scopes);
 
 	if (s)
-		*s = (struct wdx_scope){depth, x->scope_ranges.len};
+		*s = (struct wdx_scope){depth, x->scope_ranges.len, function};
 	return s;
 }
 
@@ -185,7 +185,7 @@ static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor
 	x->func_depth = c->depth;
 	x->described[x->func - x->code.funcs.data] = true;
 	x->stats.functions_dwarf++;
-	if (!push_scope(x, c->depth) || !add_parts(x, x->func, &x->scope_ranges))
+	if (!push_scope(x, c->depth, true) || !add_parts(x, x->func, &x->scope_ranges))
 		return out_of_memory(e);
 	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
 	if (!map_body(x, WDX_IV_DISPLACED, &x->body) ||
@@ -201,7 +201,7 @@ static enum wdx_verdict block_pcs(struct wdx_xlat *x, const struct wdx_cursor *c
 	const struct wdx_code_func *f = func_at(x, r->lo);
 	const struct wdx_range *native;
 
-	if (!f || !push_scope(x, c->depth))
+	if (!f || !push_scope(x, c->depth, false))
 		return f ? out_of_memory(e) : WDX_DONE;
 	for (size_t i = 0; i < n; i++)
 		if (!wdx_code_map(&x->code, f, r[i].lo, r[i].hi, 0, &x->scope_ranges))

@@ -23,6 +23,7 @@ struct wdx_described { /* a function that has an entry, found in the first pass 
 struct wdx_scope { /* an open entry that has code */
 	unsigned depth;
 	size_t first; /* native ranges, from here to the next scope's, in wdx_xlat.scope_ranges */
+	bool function;
 };
 
 struct wdx_origin { /* an entry is an instance of the one at that offset */
