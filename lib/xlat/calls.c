@@ -8,6 +8,7 @@
 #include <dwarf.h>
 #include <elf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "xlat/translate.h"
 
@@ -174,26 +175,55 @@ bool wdx_xlat_drops_return(const struct wdx_xlat *x, const struct wdx_cursor *c)
 
 /* ---- the context ------------------------------------------------------------------------------
  *
- * A parameter more than the source has, and without a name, so that it is in no frame: a call from
- * gdb has too few arguments, and is refused.  DW_CC_nocall would be the word for it, but a function
- * that has it returns nothing that gdb shows, and gdb forgets it of member functions
- * (gdbtypes.c, smash_to_method_type).  lldb shows such parameters, or takes no notice of them.
+ * A parameter more than the source has: a call has too few arguments, and is refused.  DW_CC_nocall
+ * would be the word for it, but in gdb a function that has it returns nothing that is shown, and
+ *gdb forgets it of member functions (gdbtypes.c, smash_to_method_type).
+ *
+ *  gdb	counts artificial parameters, and shows those without a name in no frame
+ *  lldb	does not (DWARFASTParserClang.cpp, ParseChildParameters()), and shows all others in
+ *frames, so it gets one where there is no frame: where a class declares its functions.  Not that of
+ *	constructors and destructors, which have no linkage name there, nor of `operator=`: without
+ *	these clang would take what it makes by itself
  */
 
-/* Of the open function: what its first parameter is.  gdb tells static member functions by it. */
+/* Constructors, destructors and `operator=`. */
+static bool is_special(const struct wdx_die *die)
+{
+	const struct wdx_attr *name = wdx_die_attr(die, DW_AT_name);
+
+	return !wdx_die_attr(die, DW_AT_linkage_name) || !name ||
+	       name->form_class != WDX_CLASS_STRING ||
+	       !strcmp((const char *)name->data, "operator=");
+}
+
+static bool is_declared(const struct wdx_xlat *x, const struct wdx_die *die)
+{
+	return wdx_die_attr(die, DW_AT_declaration) && !is_special(die) &&
+	       (wdx_types_defined(&x->pointers, die->offset) ||
+		wdx_die_attr(die, DW_AT_virtuality));
+}
+
+/* Of the open function: what its first parameter is, for gdb tells static member functions by it;
+ * and whether it is one that a class declares. */
 void wdx_xlat_parameter(struct wdx_xlat *x, const struct wdx_cursor *c)
 {
-	if (c->die->tag == DW_TAG_subprogram)
+	if (c->die->tag == DW_TAG_subprogram) {
 		x->parameter = WDX_PARAMETER_NONE;
-	else if (c->die->tag == DW_TAG_formal_parameter && x->parameter == WDX_PARAMETER_NONE)
+		x->declared_depth = is_declared(x, c->die) ? c->depth : 0;
+	} else if (c->die->tag == DW_TAG_formal_parameter && x->parameter == WDX_PARAMETER_NONE) {
 		x->parameter = wdx_die_attr(c->die, DW_AT_artificial) ? WDX_PARAMETER_THIS
 								      : WDX_PARAMETER_OTHER;
+	}
 }
 
 /* The parameters of member functions are counted where the class declares them. */
 static bool is_method(const struct wdx_xlat *x, const struct wdx_cursor *c)
 {
-	return c->die->tag == DW_TAG_subprogram && x->parameter != WDX_PARAMETER_NONE &&
+	if (c->die->tag != DW_TAG_subprogram)
+		return false;
+	if (x->pointers.ops->frameless_context)
+		return c->depth && x->declared_depth == c->depth;
+	return x->parameter != WDX_PARAMETER_NONE &&
 	       wdx_types_defined(&x->pointers, c->die->offset);
 }
 
@@ -211,14 +241,19 @@ static bool has_code(const struct wdx_xlat *x, const struct wdx_cursor *c)
 /* Behind the entry's children, when its attributes are gone. */
 void wdx_xlat_context(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
-	bool code = has_code(x, c);
+	bool frameless, code;
 
-	if (x->context_type == WDX_NO_IDENT || !(code || is_method(x, c)))
+	if (x->context_type == WDX_NO_IDENT)
+		return;
+	frameless = x->pointers.ops->frameless_context;
+	code = !frameless && has_code(x, c);
+	if (!code && !is_method(x, c))
 		return;
 	wdx_emit_die(e, DW_TAG_formal_parameter, WDX_NO_IDENT);
-	if (code) /* else nothing shows its type */
+	if (code || frameless) /* else nothing shows its type */
 		wdx_emit_ref_short(e, DW_AT_type, x->context_type);
-	wdx_emit_flag(e, DW_AT_artificial);
+	if (!frameless)
+		wdx_emit_flag(e, DW_AT_artificial);
 	wdx_emit_die_end(e);
 }
 

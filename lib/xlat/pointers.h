@@ -86,7 +86,7 @@ struct wdx_debugger_ops {
 	bool relocate; /* addresses in expressions hold only after relocation */
 	bool fill;     /* composites are to be as long as the variable (gdb 13 crashes when it
 			  follows a pointer behind their end) */
-	bool refuse_calls, drop_returns; /* see calls.c */
+	bool refuse_calls, frameless_context, drop_returns; /* see calls.c */
 	bool native; /* pointers of a twin's type are addresses, computed by their location */
 	/* once, between the passes: decides which types get a twin, by wdx_ident_beside() */
 	void (*prepare)(struct wdx_xlat *x, struct wdx_emit *e);

@@ -151,6 +151,9 @@ static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 	const struct wdx_pointers *p = &x->pointers;
 	struct wdx_type *target;
 
+	/* lldb would lay out a class with virtual functions as on its own machine */
+	if (a->name == DW_AT_virtuality && c->die->tag == DW_TAG_subprogram)
+		return WDX_DROP;
 	if (a->name == DW_AT_const_value && (a->form_class != WDX_CLASS_CONSTANT || a->value) &&
 	    wdx_pointers_native(x, c)) {
 		wdx_xlat_lose(x, WDX_LOSS_POINTER);
@@ -182,6 +185,8 @@ static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 
 const struct wdx_debugger_ops wdx_lldb_ops = {
 	.native = true,
+	.refuse_calls = true,
+	.frameless_context = true,
 	.drop_returns = true,
 	.prepare = prepare,
 	.die = die,

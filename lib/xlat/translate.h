@@ -63,6 +63,7 @@ struct wdx_xlat {
 	const struct wdx_code_func *near; /* found last; NULL: none */
 	wdx_ident context_type;	      /* of the unit in work; WDX_NO_IDENT: calls are not refused */
 	enum wdx_parameter parameter; /* the first of the function in work */
+	unsigned declared_depth;      /* of the member function that is declared; 0: none */
 	const struct wdx_code_func *context_of; /* whose context pointer was looked for last, */
 	const struct wdx_map_entity *context;	/* and what was found; NULL: nothing */
 	WDX_VEC(struct wdx_scope) scopes;
