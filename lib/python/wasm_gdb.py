@@ -304,7 +304,7 @@ class WasmPrinters(gdb.printing.PrettyPrinter):
         if t.code not in WASM_RECORDS or wasm_sidecar_of(t.objfile) is None:
             return None
         return wasm_slice_printer(value, t) or self.other(value) or \
-            wasm_libcxx_gdb.printer(value, t, wasm_native)
+            wasm_libcxx_gdb.printer(value, t)
 
     def other(self, value):
         """Another's printer for the value."""
@@ -456,6 +456,7 @@ instances, --memory says which.  Do it again when the program has been started a
         return '"%s"' % re.sub(r'(["\\])', r"\\\1", path)
 
 
+wasm_libcxx_gdb.View.native = staticmethod(wasm_native)
 WasmPointer()
 WasmOffset()
 WasmAttach()

@@ -1,209 +1,269 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""libc++'s containers in linear memory, for lldb; part of wasm_lldb.py.
+"""What containers of libc++ look like in linear memory, for both debuggers: wasm_libcxx_gdb.py and
+wasm_libcxx_lldb.py give it views of values, and put what is found into their debugger's words.
 
-lldb's own formatters take pointers for native ones, and show a full vector as an empty one.  These
-stand before them for types with offsets in them: strings, vectors, maps, sets and smart pointers are shown
-as lldb shows native ones; what is not known here, as the members that it has.
+A view has
+  parts()      [(name, view)]: members and bases of a struct or union; of others none
+  number()     an unsigned integer's value
+  pointer()    a Pointer, or None when it is none
+  type         without typedefs; and of any type
+  name_of(t), inside(t)   its name; the types of its members and bases
+  argument(t)  the first of its template's arguments
 """
 import re
 
-import lldb
-
-MOST = 1 << 16  # elements shown
-NODES = 1 << 12
-DEEP = 8  # a member lies within so many others: bases, pairs
-
-KINDS = (
-    ("text", r"basic_string<"),
-    ("vector", r"vector<(?!bool)"),
-    ("tree", r"(multi)?(map|set)<"),
-    ("owner", r"(unique_ptr|shared_ptr)<|__unique_if<.*>::__unique_single"),
-)
+DEEP = 20  # a member lies within so many others: bases, pairs
 
 
-def bare(t):
-    """The name of a type without the inline namespace of libc++; None: it is of no library."""
-    m = re.match(r"(const |volatile )*std::(__\w+)::(.*)", t.GetCanonicalType().GetName() or "")
-    return m[3] if m else None
+class Pointer:
+    """number: 0 when null, else what go() takes; step: bytes from one to the next.
+    go(number, type or None): view of what is there."""
+
+    def __init__(self, number, step, go):
+        self.number, self.step, self.go = number, step, go
+
+    def moved(self, n):
+        return Pointer(self.number + n * self.step, self.step, self.go)
+
+    def target(self, t=None):
+        return self.go(self.number, t)
 
 
-def kind_of(t):
-    name = bare(t) or ""
-    return next((kind for kind, start in KINDS if re.match(start, name)), "other")
+class Contents:
+    """Of a container.  items(): views of its elements, in order, and of a map pairs of them.
+    text: (Pointer or view of the array, bytes)."""
+
+    def __init__(self, kind, size=None, items=None, capacity=None, text=None, pointer=None):
+        self.kind, self.size, self.items, self.capacity = kind, size, items, capacity
+        self.text, self.pointer = text, pointer
 
 
-def holds_offset(t, depth=DEEP):
-    """Whether there is a pointer into linear memory in objects of a type."""
-    t = t.GetCanonicalType()
-    if t.IsArrayType():
-        t = t.GetArrayElementType().GetCanonicalType()
-    if (t.GetUnqualifiedType().GetName() or "").startswith("wasm_ptr<"):
-        return True
-    parts = [t.GetFieldAtIndex(i) for i in range(t.GetNumberOfFields())] + \
-        [t.GetDirectBaseClassAtIndex(i) for i in range(t.GetNumberOfDirectBaseClasses())]
-    return depth > 0 and any(holds_offset(p.GetType(), depth - 1) for p in parts)
-
-
-def is_ours(t):
-    """Whether a type is libc++'s, with offsets where lldb expects pointers."""
-    return bare(t) is not None and not t.IsPointerType() and not t.IsReferenceType() and \
-        holds_offset(t)
-
-
-def member(value, name, depth=DEEP):
-    """The member of that name, wherever it lies in the value, or None."""
-    value = value.GetNonSyntheticValue()
-    children = [value.GetChildAtIndex(i) for i in range(value.GetNumChildren())]
-    for child in children:
-        if child.GetName() == name:
-            return child
-    for child in children if depth else ():
-        if child.GetType().GetCanonicalType().GetTypeClass() in (lldb.eTypeClassStruct, lldb.eTypeClassClass,
-                                              lldb.eTypeClassUnion):
-            found = member(child, name, depth - 1)
-            if found is not None:
-                return found
+def find(view, good, depth=DEEP):
+    """The first part that is good, or None; those nearer to the top are before others."""
+    parts = view.parts()
+    for name, part in parts:
+        if good(name, part):
+            return part
+    for _, part in parts if depth else ():
+        found = find(part, good, depth - 1)
+        if found is not None:
+            return found
     return None
 
 
-def number(value, *path):
-    for name in path:
-        value = member(value, name) if value is not None else None
-    return None if value is None else value.GetValueAsUnsigned()
+def member(view, *names):
+    """The member of one of the names, wherever it lies in the view, or None."""
+    for wanted in names:
+        found = find(view, lambda name, _, wanted=wanted: name == wanted)
+        if found is not None:
+            return found
+    return None
 
 
-def pointers(value, read, *names):
-    """What these pointers in a value lead to: (address or 0, type); None when one is missing."""
-    found = []
-    for name in names:
-        pointer = member(value, name)
-        if pointer is not None and not pointer.GetType().GetCanonicalType().GetName().startswith(
-                "wasm_ptr<"):
-            pointer = member(pointer, "__value_")  # a compressed pair's
-        if pointer is None:
-            return None
-        _, address, t = read(pointer)
-        found.append((address or 0, t))
-    return found
+def plain(view, *names):
+    """The same, out of a compressed pair."""
+    found = member(view, *names)
+    inner = None if found is None or not found.parts() else member(found, "__value_")
+    return found if inner is None else inner
 
 
-def vector(value, read):
-    """(address, type, size) of its elements, or None."""
-    found = pointers(value, read, "__begin_", "__end_")
-    if not found or not found[0][1]:
+def pointer(view, *names):
+    found = plain(view, *names)
+    return None if found is None else found.pointer()
+
+
+def count(view, *names):
+    found = plain(view, *names)
+    return None if found is None else found.number()
+
+
+def node_type(view, t=None, depth=DEEP):
+    """Containers made of nodes have an allocator for them, an empty base or member."""
+    t = view.type if t is None else t
+    if re.match(r"std::__\w+::allocator<", view.name_of(t)):
+        return view.argument(t)
+    found = (node_type(view, inner, depth - 1) for inner in view.inside(t)) if depth else ()
+    return next((f for f in found if f is not None), None)
+
+
+def nothing():
+    return iter(())
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+def text(view):
+    short, long_one = member(view, "__s"), member(view, "__l")
+    if short is None or long_one is None:
         return None
-    (begin, t), (end, _) = found
-    return (begin, t, (end - begin) // (t.GetByteSize() or 1)) if begin <= end else None
+    if not count(short, "__is_long_"):
+        return Contents("text", text=(member(short, "__data_"), count(short, "__size_")))
+    return Contents("text", text=(pointer(long_one, "__data_"), count(long_one, "__size_")))
 
 
-def text(value, read, text_at):
-    short = member(value, "__s")
-    if short is None:
+def text_view(view):
+    data, size = pointer(view, "__data_", "__data"), count(view, "__size_", "__size")
+    return None if data is None or size is None else Contents("text", text=(data, size))
+
+
+def run(first, size):
+    """The elements that lie one behind another."""
+    return lambda: (first.moved(i).target() for i in range(size))
+
+
+def vector(view):
+    begin, end = pointer(view, "__begin_"), pointer(view, "__end_")
+    cap = pointer(view, "__end_cap_", "__cap_")  # the latter of LLVM 20
+    if begin is None or end is None or not begin.step or end.number < begin.number:
         return None
-    if not number(short, "__is_long_"):
-        data = member(short, "__data_")
-        return text_at(value, data.GetLoadAddress(), number(short, "__size_"))
-    long_one = member(value, "__l")
-    _, address, _ = read(member(long_one, "__data_"))
-    return text_at(value, address, number(long_one, "__size_")) if address else None
+    size = (end.number - begin.number) // begin.step
+    capacity = size if cap is None else (cap.number - begin.number) // begin.step
+    return Contents("vector", size, run(begin, size), capacity)
 
 
-def walk(value, node, read, most):
-    """The nodes of a tree from the first on, in order; node: their type."""
-    def go(address):
-        return value.CreateValueFromAddress("node", address, node)
+def deque(view):
+    blocks, start = pointer(view, "__begin_"), count(view, "__start_")
+    size = count(view, "__size_")
+    if blocks is None or start is None or size is None:
+        return None
 
-    def link(of, name):
-        return read(member(of, name))[1] or 0
+    def items():
+        for i in range(start, start + size):
+            step = blocks.target().pointer().step
+            most = 4096 // step if step < 256 else 16  # __deque_block_size
+            yield blocks.moved(i // most).target().pointer().moved(i % most).target()
 
-    stack, at = [], link(member(value, "__tree_"), "__left_")
-    while (at or stack) and most:
-        while at:
-            stack.append(go(at))
-            at = link(stack[-1], "__left_")
-        most -= 1
-        last = stack.pop()
-        yield last
-        at = link(last, "__right_")
+    return Contents("deque", size, items)
 
 
-class Container:
-    """The children of a vector, map, set or smart pointer; of others what lldb would show without
-    any formatter."""
-
-    read = None  # set by wasm_lldb.py
-
-    def __init__(self, value, _):
-        self.value, self.kind, self.children = value, "other", []
-
-    def update(self):
-        self.kind = kind_of(self.value.GetType())
-        self.children = getattr(self, "from_" + self.kind)()
-        if self.children is None:
-            self.children = self.from_other()
-        return False
-
-    def from_other(self):
-        raw = self.value.GetNonSyntheticValue()
-        return [raw.GetChildAtIndex(i) for i in range(raw.GetNumChildren())]
-
-    def from_text(self):
-        return []
-
-    def from_vector(self):
-        found = vector(self.value, Container.read)
-        if not found:
-            return None
-        address, t, n = found
-        return [("[%d]" % i, address + i * t.GetByteSize(), t) for i in range(min(n, MOST))]
-
-    def from_owner(self):
-        found = pointers(self.value, Container.read, "__ptr_")
-        if not found:
-            return None
-        address, t = found[0]
-        return [("*", address, t)] if address and t else []
-
-    def from_tree(self):
-        tree = member(self.value, "__tree_")
-        t = tree.GetType().FindDirectNestedType("__node_pointer") if tree is not None else None
-        node = t.GetCanonicalType().GetTemplateArgumentType(0) if t and t.IsValid() else None
-        if not node or not node.IsValid():
-            return None
-        values = [member(n, "__value_") for n in walk(self.value, node, Container.read, NODES)]
-        values = [member(v, "__cc_") or v for v in values]  # a map's: a union with the pair in it
-        return [("[%d]" % i, v.GetLoadAddress(), v.GetType()) for i, v in enumerate(values)]
-
-    def has_children(self):
-        return bool(self.children)
-
-    def num_children(self, most=MOST):
-        return min(len(self.children), most)
-
-    def get_child_index(self, name):
-        if name == "$$dereference$$":
-            return 0 if self.kind == "owner" else -1
-        return next((i for i, c in enumerate(self.children)
-                     if name == (c[0] if isinstance(c, tuple) else c.GetName())), -1)
-
-    def get_child_at_index(self, index):
-        if not 0 <= index < len(self.children):
-            return None
-        child = self.children[index]  # or how to make it: few are asked for
-        return self.value.CreateValueFromAddress(*child) if isinstance(child, tuple) else child
+def pair_of(value):
+    """The value in a node: a map's is a pair, within a union or by itself."""
+    found = member(value, "__cc_", "__cc")
+    return value if found is None else found
 
 
-def summary(value, read, text_at):
-    kind = kind_of(value.GetType())
-    if kind == "text":
-        return text(value, read, text_at) or ""
-    if kind == "vector" and vector(value, read):
-        return "size=%d" % vector(value, read)[2]
-    if kind == "tree":
-        size = number(value, "__tree_", "__pair3_", "__value_")
-        size = number(value, "__tree_", "__size_") if size is None else size  # of LLVM 20
-        return "" if size is None else "size=%d" % size
-    if kind == "owner":
-        found = pointers(value, read, "__ptr_")
-        return "" if not found else "0x%x" % found[0][0] if found[0][0] else "nullptr"
-    return ""
+def linked(first, node, most):
+    """Values of nodes that point to the next."""
+    at = first
+    for _ in range(most):
+        if not at.number:
+            return
+        item = at.target(node)
+        yield pair_of(member(item, "__value_"))
+        at = pointer(item, "__next_")
+
+
+def chain(kind, first, node, size, most):
+    if first is None or size is None or node is None:
+        return None
+    return Contents(kind, size, (lambda: linked(first, node, min(size, most))) if size else nothing)
+
+
+def double_list(view, most):
+    end = member(view, "__end_")
+    first = None if end is None else pointer(end, "__next_")
+    return chain("list", first, node_type(view), count(view, "__size_alloc_", "__size_"), most)
+
+
+def single_list(view, most):
+    before = plain(view, "__before_begin_")
+    first, node = None if before is None else pointer(before, "__next_"), node_type(view)
+    if first is None or node is None:
+        return None
+    return Contents("forward_list", None, lambda: linked(first, node, most))
+
+
+def table(view, most):
+    start = plain(view, "__p1_", "__first_node_")
+    there = member(view, "__p1_", "__node_alloc_")  # others are for the buckets
+    node = None if there is None else node_type(there)
+    return chain("hash", None if start is None else pointer(start, "__next_"), node,
+                 count(view, "__p2_", "__size_"), most)
+
+
+def tree(view, most):
+    tree = member(view, "__tree_")
+    node = None if tree is None else node_type(tree)
+    size = None if tree is None else count(tree, "__pair3_", "__size_")
+    if node is None or size is None:
+        return None
+
+    def items():
+        stack, at, left = [], pointer(tree, "__left_"), min(size, most)
+        while (at.number or stack) and left:
+            while at.number:
+                stack.append(at.target(node))
+                at = pointer(stack[-1], "__left_")
+            item = stack.pop()
+            yield pair_of(member(item, "__value_"))
+            left -= 1
+            at = pointer(item, "__right_")
+
+    return Contents("tree", size, items)
+
+
+def owner(view):
+    held = pointer(view, "__ptr_")
+    return None if held is None else Contents("owner", pointer=held)
+
+
+def optional(view):
+    engaged, value = count(view, "__engaged_"), member(view, "__val_", "__value_")
+    if engaged is None or value is None:
+        return None
+    return Contents("optional", int(engaged != 0), (lambda: iter([value])) if engaged else nothing)
+
+
+def several(view):
+    base = member(view, "__base_")
+    if base is None:
+        return None
+    leaves = [part for _, part in base.parts() if "__tuple_leaf<" in part.name_of(part.type)]
+    values = [member(leaf, "__value_") or leaf for leaf in leaves]
+    return Contents("tuple", len(values), lambda: iter(values))
+
+
+def variant(view):
+    index, at = count(view, "__index"), member(view, "__data")
+    for _ in range(min(index or 0, 256)):
+        at = None if at is None else next((p for n, p in at.parts() if n == "__tail"), None)
+    head = None if at is None else next((p for n, p in at.parts() if n == "__head"), None)
+    value = None if head is None else member(head, "__value")
+    if index is None or value is None:
+        return None
+    return Contents("variant", index, lambda: iter([value]))
+
+
+def wrapper(view, most):
+    inner = member(view, "c")
+    return None if inner is None else contents(inner, most)
+
+
+KINDS = (
+    (r"basic_string_view<", lambda v, _: text_view(v)),
+    (r"basic_string<", lambda v, _: text(v)),
+    (r"vector<(?!bool)", lambda v, _: vector(v)),
+    (r"deque<", lambda v, _: deque(v)),
+    (r"list<", double_list),
+    (r"forward_list<", single_list),
+    (r"(multi)?(map|set)<", tree),
+    (r"unordered_(multi)?(map|set)<", table),
+    (r"(unique_ptr|shared_ptr|weak_ptr)<|__unique_if<.*>::__unique_single", lambda v, _: owner(v)),
+    (r"optional<", lambda v, _: optional(v)),
+    (r"tuple<", lambda v, _: several(v)),
+    (r"variant<", lambda v, _: variant(v)),
+    (r"(stack|queue|priority_queue)<", wrapper),
+)
+
+
+def bare(name):
+    """A type's name without the inline namespace of libc++; None: it is of no library."""
+    m = re.match(r"(const |volatile )*std::(__\w+)::(.*)", name or "", re.S)
+    return m[3] if m else None
+
+
+def contents(view, most):
+    """What is in a container, of which at most so many nodes are followed; None: not known."""
+    name = bare(view.name_of(view.type)) or ""
+    found = next((how for start, how in KINDS if re.match(start, name)), None)
+    return found(view, most) if found else None

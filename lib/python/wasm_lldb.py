@@ -19,7 +19,7 @@ import sys
 import lldb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import wasm_libcxx  # noqa: E402
+import wasm_libcxx_lldb  # noqa: E402
 import wasm_sidecar  # noqa: E402
 
 CATEGORY = "wasm"
@@ -230,16 +230,16 @@ class Slice:
 
 # --- libc++ --------------------------------------------------------------------------------------
 
-Container = wasm_libcxx.Container
-Container.read = staticmethod(read)
+Container = wasm_libcxx_lldb.Container
+wasm_libcxx_lldb.View.read = staticmethod(read)
 
 
 def is_libcxx(t, _):
-    return wasm_libcxx.is_ours(t)
+    return wasm_libcxx_lldb.is_ours(t)
 
 
 def libcxx_summary(value, _):
-    return wasm_libcxx.summary(value, read, text_at)
+    return wasm_libcxx_lldb.summary(value, text_at)
 
 
 # --- commands ------------------------------------------------------------------------------------
