@@ -316,6 +316,25 @@ class WasmPrinters(gdb.printing.PrettyPrinter):
         return None
 
 
+class WasmTypes:
+    """In ptype: a pointer to a scalar's twin would be one to an array."""
+    name, enabled = "wasm", True
+
+    def instantiate(self):
+        return self
+
+    def recognize(self, t):
+        stars = ""
+        while t.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF) and \
+                not t.name:
+            stars = {gdb.TYPE_CODE_PTR: "*", gdb.TYPE_CODE_REF: "&"}.get(t.code, "&&") + stars
+            t = t.target()
+        if not stars or t.code != gdb.TYPE_CODE_ARRAY or not t.name or \
+                wasm_sidecar_of(t.objfile) is None:
+            return None
+        return re.sub(r" ?([*&]+)$", r" \1", t.name + stars)
+
+
 # --- commands ------------------------------------------------------------------------------------
 
 class WasmPointer(gdb.Function):
@@ -461,3 +480,4 @@ WasmPointer()
 WasmOffset()
 WasmAttach()
 gdb.printing.register_pretty_printer(None, WasmPrinters("wasm"), replace=True)
+gdb.type_printers = [p for p in gdb.type_printers if p.name != WasmTypes.name] + [WasmTypes()]
