@@ -225,6 +225,45 @@ class WasmSlice:
         return "array"
 
 
+class WasmRun:
+    """*p@3 of structs with padding at their end: gdb takes what it has followed a pointer to for
+    as long as its members are, and looks for the next one right behind."""
+
+    def __init__(self, value, element, count):
+        self.address, self.element, self.count = value.address, element, count
+
+    def to_string(self):
+        return None
+
+    def children(self):
+        sidecar, pointer = wasm_sidecar_of(self.element.objfile), self.element.pointer()
+        first = wasm_number(self.address)
+        if pointer.sizeof < 8:
+            first -= wasm_section(sidecar, ".wasm.memory")
+        for i in range(self.count):
+            yield "[%d]" % i, (gdb.Value(first).cast(pointer) + i).dereference()
+
+    def display_hint(self):
+        return "array"
+
+
+def wasm_run_printer(value, t):
+    target = t.target()
+    if value.address is None or target.code not in WASM_RECORDS or not target.name or \
+            wasm_sidecar_of(target.objfile) is None:
+        return None
+    for word in ("", "struct ", "union "):
+        try:
+            whole = gdb.lookup_type(word + target.name)
+        except gdb.error:
+            continue
+        if whole.sizeof != target.sizeof and whole.fields() and \
+                [f.name for f in whole.fields()] == [f.name for f in target.fields()]:
+            return WasmRun(value, whole, t.range()[1] - t.range()[0] + 1)
+        return None
+    return None
+
+
 def wasm_is_text(t):
     """As gdb judges: integers of one byte, but in Rust; and the wide characters of C and C++."""
     name, code = t.unqualified().name, t.strip_typedefs().code
@@ -301,6 +340,8 @@ class WasmPrinters(gdb.printing.PrettyPrinter):
         t = value.type.strip_typedefs()
         if t.code == gdb.TYPE_CODE_PTR:
             return wasm_pointer_printer(value)
+        if t.code == gdb.TYPE_CODE_ARRAY:
+            return wasm_run_printer(value, t)
         if t.code not in WASM_RECORDS or wasm_sidecar_of(t.objfile) is None:
             return None
         return wasm_slice_printer(value, t) or self.other(value) or \

@@ -684,6 +684,8 @@ enum wdx_verdict wdx_xlat_location(const struct wdx_cursor *c, const struct wdx_
 
 	if (loss != WDX_LOSS_NONE)
 		wdx_xlat_lose(x, loss);
+	if (loss != WDX_LOSS_NONE && is_variable(c, a) && wdx_die_attr(c->die, DW_AT_external))
+		wdx_emit_expr(e, DW_AT_location, wdx_expr_begin(e)); /* else gdb looks elsewhere */
 	if (counted) {
 		one = loss == WDX_LOSS_NONE && single(x, l, n);
 		output = loss != WDX_LOSS_NONE ? 0 : one ? UINT64_MAX : located_bytes(x);

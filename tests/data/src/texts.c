@@ -50,6 +50,12 @@ struct entry head = {"head \"quoted\"\n", empty, twice, &tail};
 const char *names[] = {"one", "two", 0};
 action actions[3] = {twice, thrice, 0};
 
+struct padded {
+	double wide;
+	char tail;
+};
+__attribute__((used)) struct padded pads[2] = {{0.5, 'a'}, {1.5, 'b'}}, *pad = pads;
+
 NOINLINE static int work(struct list *l, const char *s)
 {
 	signed char *sc = (signed char *)buffer;
