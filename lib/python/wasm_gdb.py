@@ -247,6 +247,11 @@ class WasmRun:
         return "array"
 
 
+def wasm_members(t):
+    """Without bases: virtual ones are where a pointer has been followed only."""
+    return [f.name for f in t.fields() if not f.is_base_class]
+
+
 def wasm_run_printer(value, t):
     target = t.target()
     if value.address is None or target.code not in WASM_RECORDS or not target.name or \
@@ -257,8 +262,7 @@ def wasm_run_printer(value, t):
             whole = gdb.lookup_type(word + target.name)
         except gdb.error:
             continue
-        if whole.sizeof != target.sizeof and whole.fields() and \
-                [f.name for f in whole.fields()] == [f.name for f in target.fields()]:
+        if whole.sizeof != target.sizeof and wasm_members(whole) == wasm_members(target):
             return WasmRun(value, whole, t.range()[1] - t.range()[0] + 1)
         return None
     return None

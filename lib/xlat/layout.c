@@ -7,7 +7,8 @@
  *	lldb reads the x87's on x86, so there the type becomes one without members
  *  pointers to members	take one or two pointers of wasm's size; they become numbers
  *  virtual bases	are left out: debuggers look for them in a table of the machine's
- *	pointers (lldb), or where a struct of another class ends (gdb), and show what is there
+ *	pointers (lldb), or where a struct of another class ends (gdb), and show what is there;
+ *	bases.c has them where gdb follows a pointer
  *  nullptr_t	is read by lldb as a pointer of the machine's size; the same
  */
 #include <dwarf.h>

@@ -141,23 +141,13 @@ static bool note_part(struct wdx_pointers *p, uint32_t in, uint32_t offset)
 	return part;
 }
 
-static bool note_base(struct wdx_pointers *p, uint32_t in, uint32_t offset)
-{
-	uint32_t *slot = wdx_vec_push(&p->bases);
-
-	p->types.data[in].flags |= WDX_TYPE_FAMILY;
-	if (slot)
-		*slot = offset;
-	return slot;
-}
-
 /* What is in a type. */
 static bool note_in(struct wdx_pointers *p, const struct wdx_die *die, uint32_t in)
 {
 	if (in && die->tag == DW_TAG_variant_part)
 		p->types.data[in - 1].flags |= WDX_TYPE_VARIANT;
 	if (in && die->tag == DW_TAG_inheritance)
-		return note_base(p, in - 1, target_of(die));
+		return wdx_bases_note(p, die, in - 1);
 	return !in || die->tag != DW_TAG_member || !p->rust || note_part(p, in - 1, target_of(die));
 }
 
@@ -539,6 +529,7 @@ void wdx_pointers_unit(struct wdx_xlat *x, const struct wdx_cursor *c, struct wd
 	p->function = 0;
 	p->number = WDX_NO_IDENT;
 	p->procedure = unit_has_twins(p, c->unit) ? wdx_ident_new(e) : WDX_NO_IDENT;
+	p->virtual_base = WDX_NO_IDENT;
 }
 
 enum wdx_verdict wdx_pointers_die(struct wdx_xlat *x, const struct wdx_cursor *c,

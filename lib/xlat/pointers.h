@@ -50,6 +50,14 @@ struct wdx_type_use {
 	uint32_t from; /* of a declared function: its own offset; 0: its type is that of values */
 };
 
+/* A base class, in the order of the input. */
+struct wdx_type_base {
+	uint32_t in, base; /* index of the class; offset of the base's type */
+	uint32_t at;	   /* bytes into the object; of a virtual base: how far before the place
+			      that the object's first pointer leads to its own place is told */
+	bool is_virtual, known; /* known: `at` is */
+};
+
 /* A twin that is to be written behind all else in the entry that it is in. */
 struct wdx_type_late {
 	uint32_t depth, type; /* type: index */
@@ -70,7 +78,7 @@ struct wdx_pointers {
 	unsigned declared;	  /* in the first pass: the same, of one that is only declared */
 	WDX_VEC(struct wdx_type_use) uses; /* of units in C++ */
 	WDX_VEC(uint32_t) defined;	   /* offsets of declarations, of functions that are */
-	WDX_VEC(uint32_t) bases;	   /* offsets of base classes */
+	WDX_VEC(struct wdx_type_base) bases;
 	WDX_VEC(struct wdx_type_late) late;
 	wdx_ident number;	 /* of the unit in work: the type of an offset */
 	struct wdx_type *copied; /* its twin is being written as a copy of it; NULL: no one is */
@@ -79,6 +87,7 @@ struct wdx_pointers {
 	wdx_ident discr_twin;
 	/* of the unit in work: what turns an offset into an address */
 	wdx_ident procedure;
+	wdx_ident virtual_base; /* the same, from an object to its virtual base */
 };
 
 /* What one debugger needs; members may be NULL. */
@@ -101,6 +110,17 @@ struct wdx_debugger_ops {
 };
 
 extern const struct wdx_debugger_ops wdx_gdb_ops, wdx_lldb_ops;
+
+/* ---- virtual bases, for gdb -------------------------------------------------------------------
+ */
+
+/* In the first pass: a base of the class with that index. */
+bool wdx_bases_note(struct wdx_pointers *p, const struct wdx_die *die, uint32_t in);
+/* In a twin, before its other children. */
+void wdx_bases_emit(struct wdx_xlat *x, const struct wdx_cursor *c, const struct wdx_type *t,
+		    struct wdx_emit *e);
+/* At the end of the unit: what the above calls. */
+void wdx_bases_procedure(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
 
 /* Chooses the operations; plain types where that debugger could not follow pointers anyway. */
 void wdx_pointers_init(struct wdx_pointers *p, enum wdx_debugger debugger,

@@ -112,10 +112,10 @@ static void prepare(struct wdx_xlat *x, struct wdx_emit *e)
 	struct wdx_pointers *p = &x->pointers;
 	struct wdx_type *t, *target;
 
-	const uint32_t *base;
+	const struct wdx_type_base *base;
 
 	wdx_vec_each (base, &p->bases) {
-		t = wdx_type_stripped(p, wdx_type_at(p, *base));
+		t = wdx_type_stripped(p, wdx_type_at(p, base->base));
 		if (t)
 			t->flags |= WDX_TYPE_FAMILY;
 	}
@@ -288,8 +288,11 @@ static void die_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_e
 		first--;
 	for (size_t i = first; !p->copied && i < end; i++)
 		emit_twin(x, c, &p->types.data[p->late.data[i].type], e);
-	if (!p->copied)
-		p->late.len = first;
+	if (p->copied)
+		return;
+	p->late.len = first;
+	if (!c->depth)
+		wdx_bases_procedure(x, c, e);
 }
 
 static bool refer_to_twin(const struct wdx_pointers *p, const struct wdx_cursor *c,
@@ -352,13 +355,17 @@ static enum wdx_verdict attr(struct wdx_xlat *x, const struct wdx_cursor *c,
 	return WDX_COPY;
 }
 
-static void copied_end(struct wdx_pointers *p, const struct wdx_cursor *c, struct wdx_emit *e)
+static void copied_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
+	struct wdx_pointers *p = &x->pointers;
+
 	wdx_emit_ref_short(e, DW_AT_abstract_origin, wdx_ident_of(c, c->die->offset));
 	if (c->die->offset == p->discr)
 		wdx_emit_ident(e, p->discr_twin);
-	if (c->depth == p->copied_depth && !wdx_tag_is_alias(p->copied->tag))
-		emit_data_location(p, e);
+	if (c->depth != p->copied_depth || wdx_tag_is_alias(p->copied->tag))
+		return;
+	emit_data_location(p, e);
+	wdx_bases_emit(x, c, p->copied, e);
 }
 
 static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
@@ -368,7 +375,7 @@ static void attrs_end(struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx
 	if (!c->depth && !p->copied && p->procedure != WDX_NO_IDENT)
 		emit_procedure(x, e);
 	if (p->copied)
-		copied_end(p, c, e);
+		copied_end(x, c, e);
 }
 
 const struct wdx_debugger_ops wdx_gdb_ops = {

@@ -19,6 +19,27 @@ struct both : left, right {
 	int x = 8;
 };
 
+/* A virtual base with nothing but virtual functions is put first, so it may be before its class;
+ * and so may one that comes before the class among those of a third. */
+struct face {
+	virtual int id() const
+	{
+		return 1;
+	}
+};
+struct one : virtual face {
+	int o = 10;
+};
+struct two : virtual face {
+	int t = 11;
+};
+struct whole : one, two {
+	int h = 12;
+};
+struct late : virtual base, virtual left {
+	int z = 13;
+};
+
 struct plain {
 	int p = 9;
 };
@@ -52,14 +73,21 @@ NOINLINE static int look(both *w, derived *d, counter *c, decltype(nullptr) none
 	return sink + (int)local + (c->*c->how)(2) + c->*field + (none == nullptr);
 }
 
+NOINLINE static int behind(two *half, left *back, late *all)
+{
+	return half->t + back->l + all->z + half->id(); /* BREAK: behind */
+}
+
 int main()
 {
 	both w;
+	whole v;
+	late u;
 	derived d[2];
 	counter c = {3, 4, &counter::add};
 
 	d[1].p = 19;
 	d[1].d = 1.5;
 	sink = look(&w, d, &c, nullptr) + (int)vast + (int)__real__ pair;
-	return sink == 0;
+	return sink + behind(&v, &u, &u) == 0;
 }
