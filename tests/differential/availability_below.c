@@ -111,12 +111,13 @@ static void judge_claims(struct below *b)
 {
 	const struct world *w = &b->ours->w;
 	struct wdx_check with = {.judged = on_judged, .arg = b};
+	struct wdx_flow_wish wish = {.compute = true, .check = &with};
 	struct wdx_flow_stats stats;
 	struct wdx_codeindex code;
 
 	check(wdx_map_read(&b->map, &b->target, w->map_path, w->map_text, w->map_size, &w->wasm));
 	check(wdx_code_init(&code, &w->wasm, &b->map, b->target));
-	check(wdx_flow_refine(&b->map, &w->wasm, b->target, &code, true, &with, &stats));
+	check(wdx_flow_refine(&b->map, &w->wasm, b->target, &code, &wish, &stats));
 	wdx_check_deinit(&with);
 	if (b->njudged)
 		qsort(b->judged, b->njudged, sizeof(*b->judged), by_func);
@@ -175,7 +176,7 @@ static const struct wdx_minsn *insn_at(const struct below *b, uint32_t at)
 			hi = mid;
 	}
 	i = lo ? &b->machine.insns.data[lo - 1] : NULL;
-	return i && at < i->at + i->a.size ? i : NULL;
+	return i && at < i->at + i->a->size ? i : NULL;
 }
 
 static unsigned flags_at(const struct below *b, uint32_t at)
@@ -239,7 +240,7 @@ static enum why why(const struct below *b, struct node *in, const struct interva
 		return WHY_STATE;
 	if (worst != WHY_PROVED)
 		return worst;
-	if (n && i && i->a.call && at > i->at)
+	if (n && i && i->a->call && at > i->at)
 		return WHY_FALSE;
 	if (!n || !is_plain(by))
 		return WHY_FORM;
@@ -251,7 +252,7 @@ static uint32_t next_judged(const struct below *b, uint32_t at, uint32_t end)
 {
 	const struct wdx_minsn *i = b->followed ? insn_at(b, at) : NULL;
 
-	if (i && i->a.call)
+	if (i && i->a->call)
 		end = i->at == at ? at + 1 : end;
 	for (size_t k = b->first; k < b->last; k++) {
 		const struct judged *j = &b->judged[k];
@@ -264,7 +265,7 @@ static uint32_t next_judged(const struct below *b, uint32_t at, uint32_t end)
 	for (uint32_t k = at + 1; b->followed && k < end; k++) {
 		const struct wdx_minsn *next = insn_at(b, k);
 
-		if (!next != !i || (next && next->a.call))
+		if (!next != !i || (next && next->a->call))
 			return k;
 	}
 	return end;
