@@ -193,8 +193,8 @@ uint64_t wdx_insn_table_size(const struct wdx_wasm *m, uint32_t pos);
  * or labels tell (calls, branches, ends of blocks), and for GC and exceptions. */
 bool wdx_insn_arity(uint16_t opcode, unsigned *operands, unsigned *results);
 
-/* enum wdx_valtype of what an instruction of one byte gives, as far as its opcode alone tells and it
- * is a number; 0: it does not. */
+/* enum wdx_valtype of what an instruction of one byte gives, as far as its opcode alone tells and
+ * it is a number; 0: it does not. */
 uint8_t wdx_insn_result(uint8_t opcode);
 
 /* The spelled-out name of an opcode of wdx_insn ("i32.store"), or NULL. */
