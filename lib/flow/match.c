@@ -573,7 +573,8 @@ static uint32_t input_from(const struct flow *x, uint32_t phi, uint32_t from, un
 		const struct wdx_value *inner = &x->v.values.data[in[k]];
 		uint32_t found;
 
-		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k] == phi)
+		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k] == phi ||
+		    (k && in[k] == in[k - 1])) /* most arrivals bring the same */
 			continue;
 		found = input_from(x, in[k], from, depth - 1);
 		if (found)
