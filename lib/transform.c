@@ -286,6 +286,7 @@ static struct wdx_error *write_sidecar(struct run *r)
 				.memory_size = res->memory_size,
 				.symbols = sym,
 				.nsymbols = nsymbols,
+				.func_bit = wdx_target_func_bit(r->target),
 				.debug = debug,
 				.ndebug = r->dwarf.n + 1,
 				.build_id = id,

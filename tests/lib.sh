@@ -296,6 +296,10 @@ verifies()
 	is "$1: readelf has nothing to say" "$(readelf -aW "$2" 2>&1 >/dev/null)" ''
 	# lldb reads live memory only from a .text that is writable: the one exception
 	out=$(eu-elflint --gnu-ld -d "$2" | grep -v -e "'.text'" -e '^No errors$')
+	case $(readelf -h "$2") in # elfutils 0.188 does not know these machines
+	*'Machine: '*LoongArch* | *'Machine: '*MIPS*)
+		out=$(grep -v -e 'machine' -e 'invalid type' <<<"$out") ;;
+	esac
 	is "$1: eu-elflint" "$out" ''
 }
 

@@ -50,6 +50,7 @@ struct wdx_sidecar {
 	uint64_t memory_addr, memory_size;
 	const struct wdx_elf_symbol *symbols; /* in any order; names may repeat */
 	size_t nsymbols;
+	unsigned func_bit; /* set in the values of functions' symbols */
 	const struct wdx_section
 		*debug; /* .debug_* in the order to be written; empty ones skipped */
 	size_t ndebug;

@@ -229,8 +229,9 @@ static bool put_section_symbols(struct side *w)
 static uint64_t symbol_value(const struct side *w, const struct entry *e)
 {
 	uint64_t base = e->object ? w->s->memory_addr : w->s->text_addr;
+	uint64_t value = w->s->relocatable ? e->sym->value - base : e->sym->value;
 
-	return w->s->relocatable ? e->sym->value - base : e->sym->value;
+	return e->object ? value : value | w->s->func_bit;
 }
 
 static bool put_symbol(struct side *w, int index, const struct entry *e)

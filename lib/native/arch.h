@@ -25,9 +25,11 @@ struct wdx_arch {
 	const char *cpu, *features;   /* the most permissive set, for the disassembler */
 	unsigned machine, flags;      /* EM_*, e_flags */
 	unsigned align;		      /* of instructions, in bytes */
+	unsigned func_bit;	      /* set in the values of functions' symbols */
 	const char *sp, *pc;	      /* LLVM's names; pc only where it is in a class below */
 	const char *zero;	      /* reads as zero, shares its number with another; or NULL */
 	const char *no_link;	      /* as the link register it makes a call a jump; or NULL */
+	const char *link;	      /* as the link register it makes a jump a call; or NULL */
 	struct wdx_reg_class show[3]; /* the widest first where they share numbers */
 	const char *low[2];	      /* classes of low parts that have no number themselves */
 };

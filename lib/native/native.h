@@ -23,7 +23,10 @@ bool wdx_target_big_endian(const struct wdx_target *t);
 unsigned wdx_target_address_size(const struct wdx_target *t); /* bytes: 4 or 8 */
 unsigned wdx_target_elf_machine(const struct wdx_target *t);  /* EM_* */
 unsigned wdx_target_elf_flags(const struct wdx_target *t);    /* e_flags a linker would set */
-unsigned wdx_target_code_align(const struct wdx_target *t);   /* minimum instruction length */
+/* What is set in the value of a function's symbol and not in its address: 1 for Thumb
+ * (AAELF 4.5.3), else 0. */
+unsigned wdx_target_func_bit(const struct wdx_target *t);
+unsigned wdx_target_code_align(const struct wdx_target *t); /* minimum instruction length */
 
 /* DWARF register numbers (of .debug_info, not of .eh_frame where they differ); -1: none. */
 int wdx_target_reg_by_name(const struct wdx_target *t, const char *name); /* LLVM's, any case */

@@ -5,6 +5,7 @@
  * LLVM's libraries are built without exceptions, the C++ library here is not: what can run out of
  * memory is guarded, so that nothing flies into C.
  */
+#include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,8 +94,14 @@ using namespace llvm;
 #else
 #define Mips_(X)
 #endif
+#ifdef WDX_LLVM_Sparc
+#define Sparc_(X) X(Sparc)
+#else
+#define Sparc_(X)
+#endif
 #define TARGETS(X)                                                                                 \
-	X86_(X) AArch64_(X) RISCV_(X) SystemZ_(X) ARM_(X) PowerPC_(X) LoongArch_(X) Mips_(X)
+	X86_(X)                                                                                    \
+	AArch64_(X) RISCV_(X) SystemZ_(X) ARM_(X) PowerPC_(X) LoongArch_(X) Mips_(X) Sparc_(X)
 
 #define DECLARE(name)                                                                              \
 	extern "C" void LLVMInitialize##name##TargetInfo(void);                                    \
@@ -158,7 +165,7 @@ struct wdx_target {
 	std::string triple;
 	unsigned address_size, flags;
 	int return_address, stack_pointer;
-	MCRegister no_link;
+	MCRegister no_link, link;
 	std::vector<const MCRegisterClass *> low; /* arch->low */
 	MCTargetOptions options;		  /* the assembler's description refers to it */
 	std::unique_ptr<MCRegisterInfo> regs;
@@ -310,18 +317,29 @@ static bool fill_llvm(wdx_target &t)
 	return true;
 }
 
+/* The ABIs with addresses of 32 bits on machines of 64. */
+static bool is_narrow(const Triple &triple)
+{
+	Triple::EnvironmentType env = triple.getEnvironment();
+
+	return triple.isX32() || env == Triple::GNUABIN32 || env == Triple::GNUILP32;
+}
+
 static void fill_facts(wdx_target &t, const Triple &triple)
 {
 	const wdx_arch &a = *t.arch;
 
-	t.address_size = triple.isX32() ? 4 : t.as->getCodePointerSize();
+	t.address_size = is_narrow(triple) ? 4 : t.as->getCodePointerSize();
 	t.flags = a.flags;
-	if (triple.getArch() == Triple::arm &&
+	if (a.machine == EM_ARM &&
 	    triple.getEnvironmentName().str().find("hf") != std::string::npos)
 		t.flags ^= 0x600; /* EF_ARM_ABI_FLOAT_SOFT to _HARD */
+	if (a.machine == EM_MIPS && t.address_size == 4 && triple.isMIPS64())
+		t.flags |= 0x20; /* EF_MIPS_ABI2 */
 	t.return_address = t.regs->getDwarfRegNum(t.regs->getRARegister(), false);
 	t.stack_pointer = t.regs->getDwarfRegNum(reg_by_llvm_name(*t.regs, a.sp), false);
 	t.no_link = reg_by_llvm_name(*t.regs, a.no_link);
+	t.link = reg_by_llvm_name(*t.regs, a.link);
 	for (const char *low : a.low)
 		if (const MCRegisterClass *c = class_by_name(*t.regs, low))
 			t.low.push_back(c);
@@ -411,6 +429,11 @@ unsigned wdx_target_elf_flags(const wdx_target *t)
 	return t->flags;
 }
 
+unsigned wdx_target_func_bit(const wdx_target *t)
+{
+	return t->arch->func_bit;
+}
+
 unsigned wdx_target_code_align(const wdx_target *t)
 {
 	return t->arch->align;
@@ -498,13 +521,19 @@ void wdx_decoder_destroy(wdx_decoder *d)
 	delete d;
 }
 
-/* RISC-V and LoongArch spell a jump as a call that links to the zero register. */
+static bool links_to(const MCInst &inst, MCRegister reg)
+{
+	return reg && inst.getNumOperands() && inst.getOperand(0).isReg() &&
+	       inst.getOperand(0).getReg() == reg;
+}
+
+/* RISC-V and LoongArch spell a jump as a call that links to the zero register, SPARC an indirect
+ * call as a jump that links. */
 static bool is_call(const wdx_target *t, const MCInst &inst, const MCInstrDesc &desc)
 {
 	if (t->analysis ? !t->analysis->isCall(inst) : !desc.isCall())
-		return false;
-	return !t->no_link || !inst.getNumOperands() || !inst.getOperand(0).isReg() ||
-	       inst.getOperand(0).getReg() != t->no_link;
+		return desc.isTerminator() && links_to(inst, t->link);
+	return !links_to(inst, t->no_link);
 }
 
 /* On bytes that are no instruction, LLVM's size is a length where lengths are told by the first
