@@ -26,6 +26,7 @@ static const struct {
 	{offsetof(struct wdx_stats, located), "located", "  with a location"},
 	{offsetof(struct wdx_stats, scope_bytes), "scope_bytes", "bytes with a location due"},
 	{offsetof(struct wdx_stats, covered_bytes), "covered_bytes", "  with one written"},
+	{offsetof(struct wdx_stats, entry_bytes), "entry_bytes", "    by callers' call sites"},
 };
 
 #define NNUMBERS (sizeof(numbers) / sizeof(*numbers))

@@ -111,6 +111,8 @@ struct wdx_stats {
 	uint64_t scope_bytes;	 /* sum over them of their scope's native bytes, where the
 				    input has a location */
 	uint64_t covered_bytes;	 /* of those bytes: with a location in the output */
+	uint64_t entry_bytes;	 /* of those bytes: where that is what some of the function's
+				    callers still know */
 	uint64_t claims, proved; /* ranges of locals in the map; of these borne out by the code */
 	uint64_t functions_checked; /* whose machine code was followed, to check claims and to
 				       find more: 0 without code bytes in the map */

@@ -302,6 +302,17 @@ void wdx_flow_take_arguments(struct flow *x)
 	}
 }
 
+uint32_t wdx_flow_argument_register(const struct flow *x, const struct wdx_wasm_func *f, uint32_t i)
+{
+	struct argument a;
+	unsigned way;
+
+	if (!argument(x, f, i, &a))
+		return NONE;
+	way = x->convention->way[a.class][a.nth];
+	return way < x->m.nregs && may_come(&a, way) ? way : NONE;
+}
+
 /* Where the stack brings some, by the convention: a bit for each eight bytes from the CFA on. */
 uint32_t wdx_flow_stack_arguments(const struct flow *x)
 {

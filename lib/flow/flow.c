@@ -286,6 +286,8 @@ static void take(struct flow *x)
 	wdx_vec_free(&x->map->ranges);
 	memcpy(&x->map->entities, &x->entities, sizeof(x->entities));
 	memcpy(&x->map->ranges, &x->ranges, sizeof(x->ranges));
+	memcpy(&x->map->arguments, &x->arguments, sizeof(x->arguments));
+	memset(&x->arguments, 0, sizeof(x->arguments));
 	memset(&x->entities, 0, sizeof(x->entities));
 	memset(&x->ranges, 0, sizeof(x->ranges));
 }
@@ -300,7 +302,6 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 			 .code = code,
 			 .stats = stats,
 			 .wish = wish,
-			 .v.keep_uses = wish->check != NULL,
 			 .steps = &steps};
 	struct wdx_error *err = wdx_machine_init(&x.m, map, target, code);
 
@@ -311,6 +312,10 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 			err = learn_convention(&x);
 		for (size_t i = 0; !err && i < map->funcs.len; i++)
 			err = refine_function(&x, &map->funcs.data[i], i);
+		if (!err) {
+			wdx_flow_settle_entries(&x);
+			err = x.nomem ? &wdx_nomem : NULL;
+		}
 		if (!err)
 			take(&x);
 	} else if (!err && wish->check) {
@@ -345,6 +350,7 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 		wdx_vec_free(&x.operands[i / MAX_OPERANDS][i % MAX_OPERANDS]);
 	wdx_vec_free(&x.entities);
 	wdx_vec_free(&x.ranges);
+	wdx_vec_free(&x.arguments);
 	free(x.assoc);
 	free(x.state);
 	free(x.open);

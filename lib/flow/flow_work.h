@@ -87,6 +87,7 @@ enum {
 	RANK_PASSING /* in a register that calls take */,
 	RANK_SUM,
 	RANK_COMPUTED,
+	RANK_ENTRY, /* what a register held on entry, which only a caller's frame may show */
 	RANKS
 };
 
@@ -145,6 +146,7 @@ struct flow {
 	WDX_VEC(struct computed) computed;		  /* of the holder in work */
 	WDX_VEC(struct wdx_map_entity) entities;	  /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
+	WDX_VEC(struct wdx_map_argument) arguments; /* of the new map */
 	bool *preserved;
 	WDX_VEC(uint32_t) teachers; /* functions to learn of the convention from */
 	struct convention *convention;
@@ -226,6 +228,9 @@ void wdx_flow_elect(struct flow *x);
 /* By that: what places held on entry, and where the stack brings some (a bit for each eight bytes).
  */
 void wdx_flow_take_arguments(struct flow *x);
+/* The register that brings the argument; NONE: none, or it is not known. */
+uint32_t wdx_flow_argument_register(const struct flow *x, const struct wdx_wasm_func *f,
+				    uint32_t i);
 uint32_t wdx_flow_stack_arguments(const struct flow *x);
 
 /* ---- match.c: machine values are wasm values by what computes them ------------------------------
@@ -234,6 +239,19 @@ uint32_t wdx_flow_stack_arguments(const struct flow *x);
 void wdx_flow_take_results(struct flow *x);
 void wdx_flow_index_inputs(struct flow *x);
 void wdx_flow_match_merges(struct flow *x);
+
+/* ---- entries.c: parameters that only callers still know
+ * ------------------------------------------
+ */
+
+/* Where the parameter is nowhere else, it is what its register held on entry. */
+void wdx_flow_use_entry(struct flow *x, uint32_t value);
+/* At a direct call, with the states before and behind it in x->seen and x->state: where what it
+ * passes stays, in the frame of the caller. */
+void wdx_flow_note_call(struct flow *x, const struct wdx_minsn *call);
+/* When all functions have been gone through: arguments that are no such parameters, and parameters
+ * that are no such arguments, are dropped. */
+void wdx_flow_settle_entries(struct flow *x);
 
 /* ---- places.c: where locals are, by the match ---------------------------------------------------
  */
@@ -247,6 +265,9 @@ void wdx_flow_find_pieces(struct flow *x);
 /* The new map: locals and operand slots, the context pointer, and what else the old one says, of
  * kinds in [from, to) or all. */
 void wdx_flow_put_holders(struct flow *x);
+/* A way to know a value in [lo, hi), as far as x->runs goes. */
+void wdx_flow_add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
+			const struct found *how);
 void wdx_flow_put_context(struct flow *x);
 /* Appends where in x->runs so many bytes of the value are known: in a place, or by way of others.
  */

@@ -73,27 +73,12 @@ static void mark(struct wdx_known *k, uint32_t value)
 	k->nomem |= !slot;
 }
 
-/* The first use at that position or behind it. */
-static size_t first_use(const struct wdx_values *v, uint32_t pos)
-{
-	size_t lo = 0, hi = v->uses.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (v->uses.data[mid].pos < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static void mark_taken(struct wdx_known *k, uint32_t pos)
 {
 	const struct wdx_values *v = k->match->v;
 
-	for (size_t i = first_use(v, pos); i < v->uses.len && v->uses.data[i].pos == pos; i++) {
+	for (size_t i = wdx_value_first_use(v, pos); i < v->uses.len && v->uses.data[i].pos == pos;
+	     i++) {
 		mark(k, v->uses.data[i].value);
 		k->all_tested |= ++k->taken > MAX_TAKEN;
 	}
@@ -262,7 +247,7 @@ static bool may_return_argument(const struct wdx_known *k, uint32_t value)
 
 	if (call->kind != WDX_VALUE_INSN || call->type != WDX_VALUE_CALL)
 		return false;
-	i = first_use(v, call->pos);
+	i = wdx_value_first_use(v, call->pos);
 	return i < v->uses.len && v->uses.data[i].pos == call->pos;
 }
 

@@ -12,7 +12,7 @@ static void close_holding(struct flow *x, const struct open *o, uint32_t place, 
 {
 	struct holding *h;
 
-	if (!o->value || o->since == at)
+	if (!o->value || o->since >= at)
 		return;
 	h = wdx_vec_push(&x->holdings);
 	if (h)
@@ -20,35 +20,38 @@ static void close_holding(struct flow *x, const struct open *o, uint32_t place, 
 	x->nomem |= !h;
 }
 
-static void change_place(struct flow *x, uint32_t p, uint32_t value, uint32_t at)
+/* behind: the address behind a call, or 0.  What that takes away ends a byte before, where outer
+ * frames are looked up. */
+static void change_place(struct flow *x, uint32_t p, uint32_t value, uint32_t at, uint32_t behind)
 {
 	struct open *o = &x->open[p];
 	uint32_t width = wdx_held_width(x->state[p]);
+	bool taken = at == behind && p < x->m.nregs && !x->preserved[p];
 
 	if (value == o->value && width == o->width)
 		return;
-	close_holding(x, o, p, at);
+	close_holding(x, o, p, taken ? at - 1 : at);
 	*o = (struct open){value, width, at};
 }
 
 /* Most of what is held is nothing to wasm. */
-static inline void update_place(struct flow *x, uint32_t p, uint32_t at)
+static inline void update_place(struct flow *x, uint32_t p, uint32_t at, uint32_t behind)
 {
 	uint32_t value = x->assoc[wdx_held_value(x->state[p])];
 
 	x->seen[p] = x->state[p];
 	if (value | x->open[p].value)
-		change_place(x, p, value, at);
+		change_place(x, p, value, at, behind);
 }
 
-static void update_all(struct flow *x, uint32_t at)
+static void update_all(struct flow *x, uint32_t at, uint32_t behind)
 {
 	for (uint32_t c = 0; c < x->m.stride; c += WDX_CHUNK) {
 		if (wdx_same_chunk(x->state + c, x->seen + c))
 			continue;
 		for (uint32_t p = c; p < c + WDX_CHUNK; p++)
 			if (x->state[p] != x->seen[p])
-				update_place(x, p, at);
+				update_place(x, p, at, behind);
 	}
 }
 
@@ -58,19 +61,19 @@ static void update(struct flow *x, const struct wdx_minsn *i)
 	uint32_t at = i->at + i->a->size;
 
 	if (x->m.wide || i->a->call) {
-		update_all(x, at);
+		update_all(x, at, i->a->call ? at : 0);
 		return;
 	}
 	for (uint32_t k = 0; k < 2; k++)
 		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1)
-			update_place(x, 64 * k + (uint32_t)__builtin_ctzll(bits), at);
+			update_place(x, 64 * k + (uint32_t)__builtin_ctzll(bits), at, 0);
 }
 
 /* From there on no place holds anything. */
 static void forget_all(struct flow *x, uint32_t at)
 {
 	memset(x->state, 0, x->m.stride * sizeof(*x->state));
-	update_all(x, at);
+	update_all(x, at, 0);
 }
 
 static uint32_t holding_key(const struct flow *x, size_t item)
@@ -95,11 +98,13 @@ void wdx_flow_find_holdings(struct flow *x)
 		if (!block->reached)
 			continue;
 		memcpy(x->state, wdx_machine_in(&x->m, b), x->m.stride * sizeof(*x->state));
-		update_all(x, i->at);
+		update_all(x, i->at, 0);
 		for (; i < end; i++) {
 			if (i->does == WDX_DOES_NOTHING)
 				continue;
 			wdx_machine_step(&x->m, i, x->state);
+			if (i->a->call && x->wish->compute)
+				wdx_flow_note_call(x, i);
 			update(x, i);
 		}
 	}
@@ -210,6 +215,8 @@ uint32_t wdx_flow_map_place(struct flow *x, const struct found *f)
 		return wdx_flow_computed_place(x, &x->computed.data[f->place]);
 	if (f->place == NONE)
 		return wdx_map_place_const(x->map, x->v.values.data[f->value].bits);
+	if (f->rank == RANK_ENTRY)
+		return wdx_map_place_entry(x->map, f->place);
 	of = map_machine_place(x, f->place);
 	return f->rank < RANK_SUM || of == NONE ? of : wdx_map_place_sum(x->map, of, f->addend);
 }
@@ -379,8 +386,8 @@ static bool may_be_known(const struct flow *x, const struct user *u)
 }
 
 /* The parts of [lo, hi) in x->runs. */
-static void add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
-		      const struct found *how)
+void wdx_flow_add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
+			const struct found *how)
 {
 	const struct wdx_range *r = x->runs.data, *end = r + x->runs.len, *above = end;
 
@@ -416,7 +423,7 @@ static void use_holdings(struct flow *x, uint32_t value, uint32_t width, struct 
 		if (how.rank != RANK_SUM)
 			how.rank = rank_of(x, h->place);
 		if (h->width >= width)
-			add_where(x, to, h->lo, h->hi, &how);
+			wdx_flow_add_where(x, to, h->lo, h->hi, &how);
 	}
 }
 
@@ -462,7 +469,7 @@ void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigne
 
 	if (x->v.values.data[value].kind == WDX_VALUE_CONST) {
 		if (x->wish->compute)
-			add_where(x, to, 0, UINT32_MAX, &constant);
+			wdx_flow_add_where(x, to, 0, UINT32_MAX, &constant);
 		return;
 	}
 	use_holdings(x, value, width, held, to);
@@ -484,6 +491,8 @@ static void use(struct flow *x, const struct user *u)
 	if (x->runs.len && !x->nomem)
 		wdx_flow_find_value(x, u->value, wdx_flow_width_of(type), integer ? MAX_NESTED : 0,
 				    &x->found);
+	if (x->runs.len && integer && !x->nomem && x->wish->compute)
+		wdx_flow_use_entry(x, u->value);
 }
 
 static int by_lo(const void *a, const void *b)
@@ -563,7 +572,7 @@ static void sort_found(struct flow *x, struct founds *all)
 static void find_best(struct flow *x, const struct founds *all, struct founds *out)
 {
 	static const struct found none;
-	const struct found *best[RANKS] = {&none, &none, &none, &none}; /* seen so far */
+	const struct found *best[RANKS] = {&none, &none, &none, &none, &none}; /* seen so far */
 	const struct found *next = all->data, *end = next + all->len;
 	uint32_t at = 0;
 

@@ -160,8 +160,7 @@ static uint32_t pop(struct wdx_values_work *w)
 		return 0;
 	}
 	value = w->stack.data[--w->stack.len];
-	if (w->v->keep_uses)
-		note_use(w, value);
+	note_use(w, value);
 	return value;
 }
 
@@ -1157,6 +1156,21 @@ uint8_t wdx_value_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
 		return is->type ? result_type(m, is) : 0;
 	}
 	return 0;
+}
+
+size_t wdx_value_first_use(const struct wdx_values *v, uint32_t pos)
+{
+	size_t lo = 0, hi = v->uses.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v->uses.data[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 struct wdx_term wdx_value_term(const struct wdx_values *v, uint32_t value)

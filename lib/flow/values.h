@@ -79,8 +79,7 @@ struct wdx_values {
 		 it falls into; all merges of a label share them */
 	WDX_VEC(struct wdx_segment) segments;  /* holder after holder, by position */
 	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
-	bool keep_uses;			       /* to be set: fill the next, too */
-	WDX_VEC(struct wdx_value_use) uses;    /* by position */
+	WDX_VEC(struct wdx_value_use) uses;    /* by position; the topmost first */
 	struct wdx_operand *operands;	       /* to be set: what is wanted in the body, by lo; */
 	size_t noperands;		       /* their types are filled in */
 	WDX_VEC(uint32_t) slots; /* those of them, ascending: holders behind the locals */
@@ -105,6 +104,9 @@ uint32_t wdx_values_slot(const struct wdx_values *v, uint32_t slot);
 /* enum wdx_valtype of a value; 0: not known. */
 uint8_t wdx_value_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
 		       const struct wdx_values *v, uint32_t value);
+
+/* The first use at that position or behind it. */
+size_t wdx_value_first_use(const struct wdx_values *v, uint32_t pos);
 
 /* A value as root + off, of which so many bytes count. */
 struct wdx_term {

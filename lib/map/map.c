@@ -193,6 +193,11 @@ uint32_t wdx_map_place_computed(struct wdx_map *m, uint8_t opcode, unsigned widt
 	return intern(m, c);
 }
 
+uint32_t wdx_map_place_entry(struct wdx_map *m, unsigned reg)
+{
+	return intern(m, (struct content){.p = {.kind = WDX_PLACE_ENTRY, .reg = (uint16_t)reg}});
+}
+
 /* --- The whole ---------------------------------------------------------------------------------
  */
 
@@ -211,6 +216,7 @@ void wdx_map_deinit(struct wdx_map *map)
 	wdx_vec_free(&map->blob);
 	wdx_vec_free(&map->memories);
 	wdx_vec_free(&map->globals);
+	wdx_vec_free(&map->arguments);
 	wdx_vec_free(&map->preserved);
 	free(map->place_slots);
 	wdx_arena_deinit(&map->arena);

@@ -25,6 +25,8 @@ enum wdx_place_kind {
 	WDX_PLACE_SUM,	    /* the integer at place `first`, plus `value` */
 	WDX_PLACE_COMPUTED, /* what the wasm instruction with opcode `value` makes of n operands,
 			       integers whose lower `reg` bytes count (computed.def) */
+	WDX_PLACE_ENTRY,    /* what register `reg` held when the function was entered, if the
+			       caller's frame still shows it: see struct wdx_map_argument */
 };
 
 enum wdx_base_kind {
@@ -121,6 +123,14 @@ struct wdx_map_global { /* the cell of a global */
 	uint32_t place; /* MEM on CONTEXT or ABS */
 };
 
+struct wdx_map_argument { /* what a call passes is known while the callee runs */
+	uint32_t call;	  /* return address */
+	uint32_t func;	  /* called: in wdx_map.funcs */
+	uint16_t reg;	  /* that brings it: DWARF number */
+	uint16_t width;	  /* bytes that count */
+	uint32_t place;	  /* in the caller's frame */
+};
+
 struct wdx_map {
 	const char *producer; /* free text; NULL: unknown */
 	const char *triple;   /* never NULL */
@@ -149,6 +159,7 @@ struct wdx_map {
 	WDX_VEC(uint8_t) blob;
 	WDX_VEC(struct wdx_map_memory) memories;
 	WDX_VEC(struct wdx_map_global) globals;
+	WDX_VEC(struct wdx_map_argument) arguments; /* of lib/flow's; sorted by call, reg */
 	WDX_VEC(uint16_t) preserved; /* DWARF numbers of call-preserved registers, sorted */
 	uint32_t results[2];   /* where functions return integers, and floats, as the code shows
 				  (lib/flow): 1 + DWARF number of the register; 0: not known */
@@ -199,5 +210,6 @@ uint32_t wdx_map_place_expr(struct wdx_map *m, const uint8_t *bytes, size_t n);
 uint32_t wdx_map_place_sum(struct wdx_map *m, uint32_t place, uint64_t addend);
 uint32_t wdx_map_place_computed(struct wdx_map *m, uint8_t opcode, unsigned width,
 				const int64_t *places, unsigned n);
+uint32_t wdx_map_place_entry(struct wdx_map *m, unsigned reg);
 
 #endif

@@ -147,3 +147,20 @@ struct wdx_error *wdx_target_calls(const struct wdx_target *t, const uint8_t *co
 	wdx_decoder_destroy(s.decoder);
 	return s.err;
 }
+
+uint32_t wdx_target_callee(const struct wdx_target *t, const uint8_t *p, size_t n, uint32_t at)
+{
+	unsigned machine = wdx_target_elf_machine(t);
+	uint32_t word = 0;
+
+	if (n == 5 && *p == 0xe8 && machine == EM_X86_64) {
+		for (unsigned i = 4; i; i--)
+			word = word << 8 | p[i];
+		return at + 5 + word;
+	}
+	for (unsigned i = 4; n == 4 && i--;)
+		word = word << 8 | p[i];
+	if (machine == EM_AARCH64 && word >> 26 == 0x25) /* bl */
+		return at + ((word & 0x3ffffff) ^ 0x2000000) * 4 - (0x2000000u * 4);
+	return UINT32_MAX;
+}

@@ -51,6 +51,10 @@ struct wdx_error *wdx_target_calls(const struct wdx_target *t, const uint8_t *co
 				   uint32_t hi, const uint32_t *starts, size_t nstarts,
 				   struct wdx_native_calls *out, bool *known);
 
+/* Where the direct call of n bytes at p, which stand at position `at` in the code, leads;
+ * UINT32_MAX: not known.  x86-64 and aarch64. */
+uint32_t wdx_target_callee(const struct wdx_target *t, const uint8_t *p, size_t n, uint32_t at);
+
 /* xxHash (LLVM's): fast, not for what an adversary may choose. */
 uint64_t wdx_hash64(const void *data, size_t size);
 

@@ -68,8 +68,12 @@ static void note_entry(struct wdx_xlat *x, const struct wdx_cursor *c, uint64_t 
 	const struct wdx_code_func *f = func_at(x, wasm);
 	struct wdx_described *d = wdx_vec_push(&x->entries);
 
-	if (d)
-		*d = (struct wdx_described){c->unit->offset, (uint32_t)(f - x->code.funcs.data)};
+	if (d) {
+		*d = (struct wdx_described){c->unit->offset, c->die->offset,
+					    (uint32_t)(f - x->code.funcs.data)};
+		if (!x->entry_of[d->func])
+			x->entry_of[d->func] = (uint32_t)x->entries.len;
+	}
 	if (!wdx_xlat_note_return(x, c->die, f))
 		x->pointers.failed = true;
 }
@@ -126,12 +130,14 @@ static void leave_scopes(struct wdx_xlat *x, unsigned depth)
 	}
 }
 
-static bool push_scope(struct wdx_xlat *x, unsigned depth, bool function)
+static bool push_scope(struct wdx_xlat *x, const struct wdx_cursor *c, bool function)
 {
+	bool inlined = c->die->tag == DW_TAG_inlined_subroutine ||
+		       (x->scopes.len && x->scopes.data[x->scopes.len - 1].inlined);
 	struct wdx_scope *s = wdx_vec_push(&x->scopes);
 
 	if (s)
-		*s = (struct wdx_scope){depth, x->scope_ranges.len, function};
+		*s = (struct wdx_scope){c->depth, x->scope_ranges.len, function, inlined};
 	return s;
 }
 
@@ -185,7 +191,7 @@ static enum wdx_verdict function_pcs(struct wdx_xlat *x, const struct wdx_cursor
 	x->func_depth = c->depth;
 	x->described[x->func - x->code.funcs.data] = true;
 	x->stats.functions_dwarf++;
-	if (!push_scope(x, c->depth, true) || !add_parts(x, x->func, &x->scope_ranges))
+	if (!push_scope(x, c, true) || !add_parts(x, x->func, &x->scope_ranges))
 		return out_of_memory(e);
 	wdx_ranges_merge(&x->scope_ranges, x->scopes.data[x->scopes.len - 1].first);
 	if (!map_body(x, WDX_IV_DISPLACED, &x->body) ||
@@ -201,7 +207,7 @@ static enum wdx_verdict block_pcs(struct wdx_xlat *x, const struct wdx_cursor *c
 	const struct wdx_code_func *f = func_at(x, r->lo);
 	const struct wdx_range *native;
 
-	if (!f || !push_scope(x, c->depth, false))
+	if (!f || !push_scope(x, c, false))
 		return f ? out_of_memory(e) : WDX_DONE;
 	for (size_t i = 0; i < n; i++)
 		if (!wdx_code_map(&x->code, f, r[i].lo, r[i].hi, 0, &x->scope_ranges))
@@ -325,6 +331,8 @@ static enum wdx_verdict die(const struct wdx_cursor *c, bool bare, struct wdx_em
 			wdx_xlat_lose(x, WDX_LOSS_CALL_SITE);
 			return WDX_DROP;
 		}
+		if (wdx_xlat_replaces(x, x->call_return))
+			return WDX_DROP;
 	}
 	x->stats.dies_out++;
 	return WDX_COPY;
@@ -391,6 +399,9 @@ static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *
 	if (is_call_promise(a->name)) {
 		struct wdx_attr no = *a;
 
+		if (wdx_xlat_promises(x, c))
+			return WDX_DONE;
+
 		no.value = 0;
 		wdx_emit_attr(e, c, &no);
 		wdx_xlat_lose(x, WDX_LOSS_CALL_FLAGS);
@@ -407,12 +418,14 @@ static void attrs_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 	if (!c->depth && !x->pointers.copied)
 		wdx_xlat_context_type(x, e);
 	wdx_xlat_convention(arg, c, e);
+	wdx_xlat_promise(arg, c, e);
 	wdx_pointers_attrs_end(arg, c, e);
 }
 
 static void die_end(const struct wdx_cursor *c, struct wdx_emit *e, void *arg)
 {
 	wdx_xlat_context(arg, c, e);
+	wdx_xlat_sites(arg, c, e);
 	wdx_pointers_die_end(arg, c, e);
 }
 
@@ -563,8 +576,9 @@ struct wdx_error *wdx_xlat_init(struct wdx_xlat *x, const struct wdx_wasm *wasm,
 	x->env.map = map;
 	x->env.target = target;
 	x->described = calloc(map->funcs.len + 1, sizeof(*x->described));
+	x->entry_of = calloc(map->funcs.len + 1, sizeof(*x->entry_of));
 	x->known = calloc(1, sizeof(*x->known));
-	if (!x->described || !x->known)
+	if (!x->described || !x->entry_of || !x->known)
 		return &wdx_nomem;
 	err = init_preserved(x);
 	return err ? err : wdx_code_init(&x->code, wasm, map, target);
@@ -588,6 +602,7 @@ void wdx_xlat_deinit(struct wdx_xlat *x)
 	wdx_pointers_deinit(&x->pointers);
 	free(x->preserved);
 	free(x->described);
+	free(x->entry_of);
 	free(x->known);
 	memset(x, 0, sizeof(*x));
 }

@@ -24,9 +24,10 @@ struct wdx_xenv {
 	const struct wdx_wasm *wasm;
 	const struct wdx_map *map;
 	const struct wdx_target *target;
-	uint64_t memory_addr; /* of .wasm.memory in the side-car: where statics are placed */
-	uint64_t memory_size; /* of .wasm.memory; an address beyond it is no static */
-	bool address64;	      /* the unit's wasm addresses are 64 bits wide */
+	uint64_t memory_addr;	/* of .wasm.memory in the side-car: where statics are placed */
+	uint64_t memory_size;	/* of .wasm.memory; an address beyond it is no static */
+	bool address64;		/* the unit's wasm addresses are 64 bits wide */
+	unsigned dwarf_version; /* of the output */
 };
 
 struct wdx_need {
@@ -84,6 +85,11 @@ enum wdx_loss wdx_xexpr_pointer(struct wdx_xexpr *x);
 
 /* The reason why there is nothing to emit where that need has no place. */
 enum wdx_loss wdx_xexpr_missing(const struct wdx_need *need);
+
+/* Writes the number of `size` bytes that is at a place which is no location of raw bytes and needs
+ * no context pointer; above them it is zero. */
+enum wdx_loss wdx_xexpr_place(const struct wdx_xenv *env, const struct wdx_place *p, unsigned size,
+			      struct wdx_expr *out);
 
 /* Writes the native expression to out.  WDX_LOSS_NONE; WDX_LOSS_NO_PLACE when a need is missing (of
  * a composite: all of its pieces); another reason when it is not provable with these places.

@@ -279,6 +279,18 @@ static void push_computed(struct emit *e, const struct wdx_place *p)
 		push_letter(e, p, *program);
 }
 
+/* What the register held on entry. */
+static void push_entry(struct emit *e, unsigned reg)
+{
+	bool gnu = env(e)->dwarf_version < 5;
+	uint8_t bytes[] = {gnu ? DW_OP_GNU_entry_value : DW_OP_entry_value, 1,
+			   (uint8_t)(DW_OP_reg0 + reg)};
+
+	if (reg >= 32)
+		fail(e, WDX_LOSS_MAP_FAULT);
+	raw(e, bytes, sizeof(bytes));
+}
+
 /* Sums have no sums in them. */
 static void push_sum(struct emit *e, const struct wdx_place *p, unsigned size)
 {
@@ -317,6 +329,9 @@ static bool push_place(struct emit *e, const struct wdx_place *p, unsigned size,
 	case WDX_PLACE_COMPUTED:
 		push_computed(e, p);
 		return false;
+	case WDX_PLACE_ENTRY:
+		push_entry(e, p->reg);
+		return true;
 	default: /* raw bytes describe a location: where a number would be in it is not known */
 		fail(e, WDX_LOSS_MIXED_EXPR);
 		return false;
@@ -387,7 +402,8 @@ static unsigned type_size(uint8_t type)
 /* Nowhere, but made of what is somewhere. */
 static bool is_number(const struct wdx_place *p)
 {
-	return p->kind == WDX_PLACE_SUM || p->kind == WDX_PLACE_COMPUTED;
+	return p->kind == WDX_PLACE_SUM || p->kind == WDX_PLACE_COMPUTED ||
+	       p->kind == WDX_PLACE_ENTRY;
 }
 
 static bool emit_entity(struct emit *e, const struct wdx_xnode *n)
@@ -860,5 +876,22 @@ enum wdx_loss wdx_xemit(const struct wdx_xtree *t, const struct wdx_xplaces *p,
 		emit_pointer(&e, seg);
 	else
 		emit_form(&e, seg, bytes);
+	return e.loss;
+}
+
+enum wdx_loss wdx_xexpr_place(const struct wdx_xenv *env, const struct wdx_place *p, unsigned size,
+			      struct wdx_expr *out)
+{
+	static const struct wdx_xplaces none;
+	struct wdx_xexpr x;
+	struct wdx_xtree t;
+	struct emit e = {.t = &t, .p = &none, .out = out, .loss = WDX_LOSS_NONE};
+
+	/* places are written without the rest */
+	x.env = env;
+	t.x = &x;
+	t.native64 = wdx_target_address_size(env->target) == 8;
+	if (!push_place(&e, p, size, false) && size == 4 && t.native64)
+		mask(&e, UINT32_MAX);
 	return e.loss;
 }

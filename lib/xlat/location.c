@@ -260,6 +260,15 @@ static bool is_one(const struct wdx_xexpr *x)
 	return x->nneeds == 1 && x->nops <= 2 && !x->pieces;
 }
 
+static bool is_entry(const struct work *w, const struct wdx_xplaces *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < w->xe->nneeds; i++)
+		any |= p->need[i] && p->need[i]->kind == WDX_PLACE_ENTRY;
+	return any;
+}
+
 static void segment(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_xplaces *p)
 {
 	const struct said *s;
@@ -269,6 +278,8 @@ static void segment(struct work *w, uint32_t lo, uint32_t hi, const struct wdx_x
 		return;
 	}
 	s = said_with(w, p);
+	if (s->expr && is_entry(w, p))
+		w->x->entry_bytes += hi - lo;
 	if (s->expr)
 		add_between_calls(w, lo, hi, s->expr, s->innermost);
 	else
@@ -282,13 +293,24 @@ static void seek(struct work *w, uint32_t at)
 		track_seek(&w->need[i], at);
 }
 
+/* A caller's frame is looked for from the current one.  lldb takes the function that an inlined
+ * call is in for its caller, and if that calls itself, its call site for that of the current frame
+ * (DWARFExpression.cpp, Evaluate_DW_OP_entry_value()). */
+static const struct wdx_place *if_usable(const struct wdx_xlat *x, const struct wdx_place *p)
+{
+	bool inlined = x->scopes.len && x->scopes.data[x->scopes.len - 1].inlined;
+
+	return p && p->kind == WDX_PLACE_ENTRY && inlined && x->pointers.lldb ? NULL : p;
+}
+
 /* The context pointer counts only where a place begins with it. */
 static void places_at(struct work *w, struct wdx_xplaces *p, uint32_t at, uint32_t *until)
 {
 	bool context = false;
 
 	for (size_t i = 0; i < w->xe->nneeds; i++) {
-		const struct wdx_place *need = track_at(w->x, &w->need[i], at, until);
+		const struct wdx_place *need =
+			if_usable(w->x, track_at(w->x, &w->need[i], at, until));
 
 		p->need[i] = need;
 		need = base_of(w->x, need);
@@ -467,6 +489,7 @@ static void count(struct wdx_xlat *x, uint64_t input, uint64_t output)
 	x->stats.located += output > 0;
 	x->stats.scope_bytes += input;
 	x->stats.covered_bytes += output < input ? output : input;
+	x->stats.entry_bytes += x->entry_bytes;
 }
 
 /* ---- attributes -------------------------------------------------------------------------------
@@ -652,7 +675,7 @@ static enum wdx_loss translate(struct wdx_xlat *x, const struct wdx_cursor *c,
 	enum wdx_loss loss;
 
 	x->locs.len = 0;
-	x->input_bytes = 0;
+	x->input_bytes = x->entry_bytes = 0;
 	if (is_refused(a->name))
 		return WDX_LOSS_MIXED_EXPR;
 	if (!n)

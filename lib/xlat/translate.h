@@ -15,15 +15,16 @@
 #include "xlat/loss.h"
 #include "xlat/pointers.h"
 
-struct wdx_described { /* a function that has an entry, found in the first pass */
-	uint64_t unit; /* offset of the unit */
-	uint32_t func; /* in wdx_codeindex.funcs */
+struct wdx_described {	       /* a function that has an entry, found in the first pass */
+	uint64_t unit, offset; /* offsets of the unit and of the entry */
+	uint32_t func;	       /* in wdx_codeindex.funcs */
 };
 
 struct wdx_scope { /* an open entry that has code */
 	unsigned depth;
 	size_t first; /* native ranges, from here to the next scope's, in wdx_xlat.scope_ranges */
 	bool function;
+	bool inlined; /* it is an inlined call, or in one */
 };
 
 struct wdx_origin { /* an entry is an instance of the one at that offset */
@@ -43,7 +44,8 @@ struct wdx_xlat {
 	unsigned dwarf_version; /* of the output */
 	bool *preserved;	/* by DWARF register number; npreserved of them */
 	size_t npreserved;
-	bool *described; /* by function of the map: has an entry */
+	bool *described;    /* by function of the map: has an entry */
+	uint32_t *entry_of; /* likewise: 1 + which of `entries` is its first; 0: it has none */
 
 	WDX_VEC(struct wdx_described) entries; /* by unit, as the walk goes */
 	size_t next_entry;		       /* the first of units not yet written */
@@ -80,6 +82,7 @@ struct wdx_xlat {
 	struct wdx_xexpr *xexpr; /* one of known's */
 	uint64_t sized, size;	 /* offset of the variable sized last, and its bytes */
 	uint64_t input_bytes;	 /* of the attribute in work, as far as its entries were read */
+	uint64_t entry_bytes;	 /* of the same: located by WDX_PLACE_ENTRY */
 
 	uint64_t losses[WDX_LOSS_COUNT];
 	struct wdx_stats stats;
@@ -138,6 +141,14 @@ bool wdx_xlat_drops_return(const struct wdx_xlat *x, const struct wdx_cursor *c)
 bool wdx_xlat_note_return(struct wdx_xlat *x, const struct wdx_die *die,
 			  const struct wdx_code_func *f);
 bool wdx_xlat_spread_returns(struct wdx_xlat *x);
+
+/* Call sites of our own (sites.c): whether there is one in place of the input's for the call, in
+ * the open function, that returns there; whether the function at the cursor says itself if all of
+ * its calls have some; that, behind its attributes; and they themselves, behind its children. */
+bool wdx_xlat_replaces(const struct wdx_xlat *x, uint32_t call);
+bool wdx_xlat_promises(const struct wdx_xlat *x, const struct wdx_cursor *c);
+void wdx_xlat_promise(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
+void wdx_xlat_sites(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e);
 
 /* The whole .debug_frame of the map, appended to b. */
 struct wdx_error *wdx_xlat_frames(const struct wdx_xlat *x, unsigned address_size,

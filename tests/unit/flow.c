@@ -38,6 +38,11 @@ struct faulty { /* some of its claims the code contradicts */
 	const char *faults;
 };
 
+struct entered { /* what calls pass: function that takes it, register, place */
+	struct match match;
+	const char *arguments;
+};
+
 static const struct match cases[] = {
 	/* imul eax, edx, 3; a1: mov ecx, eax; a2: test edi,edi; jne M; a3: imul eax, edx, 5; a4:
 	 * mov ecx, eax; a5: cmp edi, 7; je M; a6: mov eax, esi; M: add eax, ecx; R: ret */
@@ -66,7 +71,7 @@ static const struct match cases[] = {
 	 "\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"p"
 	 "arts\":[{\"lo\":0,\"hi\":32,\"pairs\":[[0,null],[4,9],[7,12],[24,18],[30,19]]}],\"lo"
 	 "cals\":[{\"index\":3,\"ranges\":[[7,24,{\"reg\":\"rax\"}]]}],\"calls\":[24]}]}",
-	 "4-7 =0; 7-f r0; f-13 cfa-32; 13-18 r0"},
+	 "4-7 =0; 7-f r0; f-13 cfa-32; 13-17 r0"},
 	/* sub rsp,24; p0: imul eax, edx, 3; p1: mov [rsp+8], rax; lea rdi,[rsp+8]; call M; M: mov
 	 * eax, [rsp+8]; add eax, 1; R: add rsp,24; ret */
 	{"a slot whose address was taken is gone after a call", 3,
@@ -107,7 +112,7 @@ static const struct match cases[] = {
 	 "\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"part"
 	 "s\":[{\"lo\":0,\"hi\":28,\"pairs\":[[0,null],[4,9],[7,12],[16,18],[23,19]]}],\"local"
 	 "s\":[{\"index\":3,\"ranges\":[[7,16,{\"reg\":\"rax\"}]]}],\"calls\":[16]}]}",
-	 "4-7 =0; 7-10 r0"},
+	 "4-7 =0; 7-f r0"},
 	/* L: imul eax, edi, 3; p1: mov edi, eax; mov esi, eax; p2: test edx,edx; jne L; p3: cmp
 	 * eax,1; jne L; R: mov eax, esi; ret */
 	{"a loop at the entry is entered from outside, too", 0,
@@ -164,7 +169,7 @@ static const struct match cases[] = {
 	 "\"f\",\"parts\":[{\"lo\":0,\"hi\":39,\"pairs\":[[0,null],[8,9],[11,12],[26,18],[33,1"
 	 "9]]}],\"locals\":[{\"index\":3,\"ranges\":[[11,26,{\"reg\":\"rax\"}]]}],\"calls\":[2"
 	 "6]}]}",
-	 "8-b =0; b-10 r0; 10-15 cfa-40; 15-1a r0"},
+	 "8-b =0; b-10 r0; 10-15 cfa-40; 15-19 r0"},
 	/* push rbp; mov rbp, rsp; p0: imul eax, edx, 3; p1: mov ebx, eax; mov al, cl; mov bx, cx;
 	 * call M; M: add eax, 1; R: pop rbp; ret */
 	{"a register written in part", 3,
@@ -225,7 +230,7 @@ static const struct match cases[] = {
 	 ":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":30,\"pairs\":[[0,null],[13,12]"
 	 ",[18,9],[25,16]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,18,{\"reg\":\"rdi\""
 	 "}]]},{\"index\":1,\"ranges\":[[0,18,{\"reg\":\"rsi\"}]]}],\"calls\":[18]}]}",
-	 "d-12 6a(cfa-32 r4)"},
+	 "d-11 6a(cfa-32 r4)"},
 };
 
 static const struct stacked stacked[] = {
@@ -359,6 +364,65 @@ static const struct faulty faulty[] = {
 	 ""},
 };
 
+static const struct entered entered[] = {
+	/* callee: xor ecx, ecx; nop...; mov eax, edx; ret.  caller: push rbx; mov ebx, ecx; mov
+	 * ecx, 42; call; mov edx, eax; mov ecx, ebx; call; pop rbx; ret */
+	{{"an argument that is kept by its callers only", 1,
+	  "0061736d0100000001070160027f7f017f03030200000a15020600010120000b0c002000412a10"
+	  "00200110000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-g"
+	  "nu\",\"module\":{\"size\":45,\"sha256\":\"bb16f8548dde20304c8fb4cc25943d24aaba"
+	  "3bbc36a4f55f9a33258e0792afef\"},\"offsets\":\"code-section\",\"code\":{\"size"
+	  "\":69,\"bytes\":\"McmQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQidDD"
+	  "U4nLuSoAAADoxv///4nCidnovf///1vD\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r"
+	  "12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"callee"
+	  "\",\"parts\":[{\"lo\":0,\"hi\":45,\"pairs\":[[0,3],[2,4],[42,5],[44,7]]}],\"lo"
+	  "cals\":[{\"index\":0,\"ranges\":[[0,45,{\"reg\":\"rdx\"}]]},{\"index\":1,\"ran"
+	  "ges\":[[0,2,{\"reg\":\"rcx\"}]]}]},{\"index\":1,\"symbol\":\"caller\",\"parts"
+	  "\":[{\"lo\":45,\"hi\":69,\"pairs\":[[45,null],[46,10],[48,12],[53,14],[58,16],"
+	  "[62,18],[67,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[45,47,{\"reg\":\"rdx"
+	  "\"}]]},{\"index\":1,\"ranges\":[[45,47,{\"reg\":\"rcx\"}]]}],\"calls\":[58,67]"
+	  "}]}",
+	  "0-2 r2; 2-2d entry r2"},
+	 "3a: 0 r2 =42; 43: 0 r2 r3"},
+	/* the same with less in between */
+	{{"less code than is worth a call site", 1,
+	  "0061736d0100000001070160027f7f017f03030200000a15020600010120000b0c002000412a10"
+	  "00200110000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-g"
+	  "nu\",\"module\":{\"size\":45,\"sha256\":\"bb16f8548dde20304c8fb4cc25943d24aaba"
+	  "3bbc36a4f55f9a33258e0792afef\"},\"offsets\":\"code-section\",\"code\":{\"size"
+	  "\":49,\"bytes\":\"McmQkJCQkJCQkJCQkJCQkJCQkJCQkInQw1OJy7kqAAAA6Nr///+JwonZ6NH/"
+	  "//9bww==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r"
+	  "15\"],\"functions\":[{\"index\":0,\"symbol\":\"callee\",\"parts\":[{\"lo\":0,"
+	  "\"hi\":25,\"pairs\":[[0,3],[2,4],[22,5],[24,7]]}],\"locals\":[{\"index\":0,\"r"
+	  "anges\":[[0,25,{\"reg\":\"rdx\"}]]},{\"index\":1,\"ranges\":[[0,2,{\"reg\":\"r"
+	  "cx\"}]]}]},{\"index\":1,\"symbol\":\"caller\",\"parts\":[{\"lo\":25,\"hi\":49,"
+	  "\"pairs\":[[25,null],[26,10],[28,12],[33,14],[38,16],[42,18],[47,20]]}],\"loca"
+	  "ls\":[{\"index\":0,\"ranges\":[[25,27,{\"reg\":\"rdx\"}]]},{\"index\":1,\"rang"
+	  "es\":[[25,27,{\"reg\":\"rcx\"}]]}],\"calls\":[38,47]}]}",
+	  "0-2 r2"},
+	 ""},
+	/* caller: push rbx; imul ecx, ecx, 3; call; pop rbx; ret */
+	{{"an argument that its caller does not keep", 1,
+	  "0061736d0100000001070160027f7f017f03030200000a14020600010120000b0b002000200141"
+	  "036c10000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-g"
+	  "nu\",\"module\":{\"size\":44,\"sha256\":\"fd0e96619d64db768802d4a2156a9f666d62"
+	  "edfa5edecabba7019cd9a988f21f\"},\"offsets\":\"code-section\",\"code\":{\"size"
+	  "\":56,\"bytes\":\"McmQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQidDD"
+	  "U2vJA+jK////W8M=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r"
+	  "14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"callee\",\"parts\":[{\""
+	  "lo\":0,\"hi\":45,\"pairs\":[[0,3],[2,4],[42,5],[44,7]]}],\"locals\":[{\"index"
+	  "\":0,\"ranges\":[[0,45,{\"reg\":\"rdx\"}]]},{\"index\":1,\"ranges\":[[0,2,{\"r"
+	  "eg\":\"rcx\"}]]}]},{\"index\":1,\"symbol\":\"caller\",\"parts\":[{\"lo\":45,\""
+	  "hi\":56,\"pairs\":[[45,null],[46,16],[49,17],[54,19]]}],\"locals\":[{\"index\""
+	  ":0,\"ranges\":[[45,47,{\"reg\":\"rdx\"}]]},{\"index\":1,\"ranges\":[[45,47,{\""
+	  "reg\":\"rcx\"}]]}],\"calls\":[54]}]}",
+	  "0-2 r2"},
+	 ""},
+};
+
 static unsigned nibble(char c)
 {
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
@@ -381,6 +445,8 @@ static size_t describe_place(const struct wdx_map *m, uint32_t place, char *out,
 	case WDX_PLACE_MEM:
 		return (size_t)snprintf(out, size, "cfa%+lld",
 					(long long)m->offsets.data[p->first]);
+	case WDX_PLACE_ENTRY:
+		return (size_t)snprintf(out, size, "entry r%u", p->reg);
 	case WDX_PLACE_SUM:
 		n = describe_place(m, p->first, out, size);
 		return n + (size_t)snprintf(out + n, size - n, " plus %lld", (long long)p->value);
@@ -416,6 +482,20 @@ static void describe(const struct wdx_map *m, uint32_t local, char *out, size_t 
 	}
 }
 
+static void describe_arguments(const struct wdx_map *m, char *out, size_t size)
+{
+	size_t n = 0;
+
+	*out = 0;
+	for (size_t i = 0; i < m->arguments.len; i++) {
+		const struct wdx_map_argument *a = &m->arguments.data[i];
+
+		n += (size_t)snprintf(out + n, size - n, "%s%x: %u r%u ", n ? "; " : "", a->call,
+				      a->func, a->reg);
+		n += describe_place(m, a->place, out + n, size - n);
+	}
+}
+
 static void note_fault(const struct wdx_fault *f, void *arg)
 {
 	char *out = arg;
@@ -439,7 +519,8 @@ static void without_computed(const char *places, char *out)
 	snprintf(words, sizeof(words), "%s", places);
 	*out = 0;
 	for (char *word; (word = strsep(&rest, ";"));) {
-		if (strchr(word, '=') || strchr(word, '(') || strstr(word, " plus "))
+		if (strchr(word, '=') || strchr(word, '(') || strstr(word, "entry") ||
+		    strstr(word, " plus "))
 			continue;
 		snprintf(out + strlen(out), TEXT - strlen(out), "%s%s", *out ? "; " : "",
 			 word + (*word == ' '));
@@ -447,7 +528,7 @@ static void without_computed(const char *places, char *out)
 }
 
 static void run(const struct match *c, const struct wdx_operand *operand, bool compute,
-		const char *wanted)
+		const char *wanted, const char *arguments)
 {
 	char got[TEXT], places[TEXT], faults[TEXT] = "";
 	struct wdx_check check = {.fault = note_fault, .arg = faults};
@@ -483,6 +564,8 @@ static void run(const struct match *c, const struct wdx_operand *operand, bool c
 	if (operand)
 		ok(wish.operands.data[0].type == operand->type, "%s: the type", c->what);
 	compare(c->what, faults, wanted);
+	describe_arguments(&map, got, sizeof(got));
+	compare(c->what, got, arguments);
 	wdx_error_destroy(err);
 	wdx_vec_free(&wish.operands);
 	wdx_check_deinit(&check);
@@ -496,12 +579,16 @@ static void run(const struct match *c, const struct wdx_operand *operand, bool c
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		run(&cases[i], NULL, true, "");
+		run(&cases[i], NULL, true, "", "");
 	for (size_t i = 0; i < sizeof(stacked) / sizeof(*stacked); i++)
-		run(&stacked[i].match, &stacked[i].wanted, true, "");
+		run(&stacked[i].match, &stacked[i].wanted, true, "", "");
 	for (size_t i = 0; i < sizeof(faulty) / sizeof(*faulty); i++)
-		run(&faulty[i].match, NULL, true, faulty[i].faults);
+		run(&faulty[i].match, NULL, true, faulty[i].faults, "");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		run(&cases[i], NULL, false, "");
+		run(&cases[i], NULL, false, "", "");
+	for (size_t i = 0; i < sizeof(entered) / sizeof(*entered); i++) {
+		run(&entered[i].match, NULL, true, "", entered[i].arguments);
+		run(&entered[i].match, NULL, false, "", "");
+	}
 	return done();
 }

@@ -401,6 +401,28 @@ static void check_calls(const struct code *c)
 	wdx_target_destroy(t);
 }
 
+static void check_callee(const char *triple, const char *bytes, size_t n, uint32_t wanted)
+{
+	struct wdx_target *t = open_target(triple);
+
+	if (t)
+		ok(wdx_target_callee(t, (const uint8_t *)bytes, n, 0x1000) == wanted,
+		   "%s: a call to %#x", triple, wanted);
+	wdx_target_destroy(t);
+}
+
+static void test_callees(void)
+{
+	check_callee("x86_64", "\xe8\x10\0\0\0", 5, 0x1015);
+	check_callee("x86_64", "\xe8\xf0\xff\xff\xff", 5, 0xff5);
+	check_callee("x86_64", "\xff\xd0", 2, UINT32_MAX); /* call rax */
+	check_callee("aarch64", "\4\0\0\x94", 4, 0x1010);
+	check_callee("aarch64", "\xff\xff\xff\x97", 4, 0xffc);
+	check_callee("aarch64", "\4\0\0\x14", 4, UINT32_MAX);	/* b */
+	check_callee("aarch64", "\0\1\x3f\xd6", 4, UINT32_MAX); /* blr x8 */
+	check_callee("riscv64", "\xef\0\x80\0", 4, UINT32_MAX);
+}
+
 /* Bytes of no meaning, over every target: whatever comes, the sweep ends in order. */
 static void test_noise(void)
 {
@@ -450,6 +472,7 @@ int main(void)
 	test_unknown();
 	for (size_t i = 0; i < N(codes); i++)
 		check_calls(&codes[i]);
+	test_callees();
 	test_noise();
 	check_sha("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	check_sha("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
