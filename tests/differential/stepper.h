@@ -57,6 +57,8 @@ struct machine {
 	bool (*wasm)(void *ctx, unsigned kind, uint32_t index, uint64_t *v);
 	bool (*read)(void *ctx, uint64_t address, void *out, size_t n);
 	bool (*cfa)(void *ctx, uint64_t *v);
+	/* what the register held when the frame's function was entered */
+	bool (*entry)(void *ctx, unsigned number, uint64_t *v);
 	bool (*frame_base)(void *ctx, uint64_t *v);
 	uint64_t (*relocate)(void *ctx, uint64_t address, bool alone); /* of DW_OP_addr */
 };
@@ -148,6 +150,19 @@ struct unit {
 	struct node *root;
 };
 
+struct call_argument {
+	unsigned reg;
+	struct expr *value;
+};
+
+struct call_site {
+	uint64_t pc;	     /* where it returns */
+	uint64_t callee;     /* 0: by target, or not known */
+	struct expr *target; /* NULL: by callee */
+	size_t n;
+	struct call_argument *arguments;
+};
+
 struct bytes {
 	const uint8_t *data;
 	size_t size;
@@ -163,6 +178,8 @@ struct side {
 	uint64_t code_lo, code_hi; /* addresses of code; all else is dead */
 	struct node **funcs;	   /* by wasm function, imports counted; NULL: none */
 	size_t nfuncs;
+	struct call_site *sites; /* by pc */
+	size_t nsites, sites_cap;
 };
 
 void side_load(struct side *s);
@@ -177,6 +194,12 @@ struct row {
 };
 bool line_at(const struct unit *u, uint64_t pc, size_t *first, size_t *last);
 struct row line_row(const struct unit *u, size_t i);
+
+/* ---- stepper_sites.c ------------------------------------------------------------------------- */
+
+void site_read(struct unit *u, Dwarf_Die *die);
+void sites_sort(struct side *s);
+const struct call_site *site_at(const struct side *s, uint64_t pc); /* NULL: none */
 
 /* ---- stepper_world.c: the inputs ------------------------------------------------------------- */
 

@@ -89,6 +89,7 @@ struct native_frame {
 	bool have_cfa;
 	uint64_t cfa;
 	const struct plan *plan;
+	struct unwinder *unwinder;
 	const struct poison *poison; /* NULL: none */
 	int base_state;		     /* of frame_base: 0 not asked for, 1 known, -1 not available */
 	uint64_t frame_base;

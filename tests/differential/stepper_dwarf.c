@@ -150,6 +150,8 @@ static void visit(struct unit *u, struct node *parent, Dwarf_Die *die, unsigned 
 	int tag = dwarf_tag(die);
 	struct node *before = parent->last, *n;
 
+	if (tag == DW_TAG_call_site || tag == DW_TAG_GNU_call_site)
+		site_read(u, die);
 	if (!is_scope(tag) && !is_variable(tag) && !is_container(tag))
 		return;
 	n = new_node(u, parent, die, tag);
@@ -207,6 +209,7 @@ void side_load(struct side *s)
 	while (!dwarf_get_units(s->dwarf, cu, &cu, NULL, &type, NULL, NULL))
 		if (type == DW_UT_compile && s->nunits < n)
 			load_unit(s, &s->units[s->nunits++], cu);
+	sites_sort(s);
 }
 
 bool node_covers(const struct node *n, uint64_t pc)

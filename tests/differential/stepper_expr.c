@@ -118,6 +118,17 @@ static void do_frame(struct eval *r, const struct op *o)
 		eval_push(r, v + (cfa ? 0 : o->a), NULL);
 }
 
+static void do_entry(struct eval *r, const struct op *o)
+{
+	bool reg = o->a == 1 && *o->data >= DW_OP_reg0 && *o->data <= DW_OP_reg31;
+	uint64_t v;
+
+	if (!reg || !r->m->entry || !r->m->entry(r->ctx, *o->data - (unsigned)DW_OP_reg0, &v))
+		eval_stop(r, EVAL_NONE, "an entry value");
+	else
+		eval_push(r, v, NULL);
+}
+
 static void do_address(struct eval *r, const struct op *o)
 {
 	eval_push(r, r->m->relocate ? r->m->relocate(r->ctx, o->a, r->e->n == 1) : o->a, NULL);
@@ -239,7 +250,7 @@ static void do_typed(struct eval *r, const struct op *o)
 		return;
 	case DW_OP_entry_value:
 	case DW_OP_GNU_entry_value:
-		eval_stop(r, EVAL_NONE, "an entry value");
+		do_entry(r, o);
 		return;
 	default:
 		eval_stop(r, EVAL_CANT, op_names[o->code].name);

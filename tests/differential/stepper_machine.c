@@ -161,11 +161,42 @@ static uint64_t native_relocate(void *ctx, uint64_t address, bool alone)
 	return address - w->text_addr + w->text;
 }
 
+static bool calls_this(struct native_frame *f, struct native_frame *caller,
+		       const struct call_site *s)
+{
+	const struct world *w = f->w;
+	const struct wdx_map_func *m = f->lookup == NOWHERE ? NULL : world_func(w, f->lookup, NULL);
+	uint64_t to = s->callee - w->text_addr + w->text;
+
+	if (!m || (s->target ? !expr_number(s->target, &native_machine, caller, &to) : !s->callee))
+		return false;
+	return to - w->text == w->map.parts.data[m->first_part].lo;
+}
+
+/* As debuggers do: the call site at the return address, if it calls the frame's function. */
+static bool native_entry(void *ctx, unsigned number, uint64_t *v)
+{
+	struct native_frame *f = ctx, up;
+	const struct call_site *s;
+
+	if (!f->unwinder || !native_frame_up(f->unwinder, f, &up))
+		return false;
+	s = site_at(&f->w->out, up.pc - f->w->text + f->w->text_addr);
+	native_frame_cfa(f->unwinder, &up);
+	if (!s || !calls_this(f, &up, s))
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->arguments[i].reg == number)
+			return expr_number(s->arguments[i].value, &native_machine, &up, v);
+	return false;
+}
+
 const struct machine native_machine = {
 	.width = 8,
 	.reg = native_reg,
 	.read = native_read,
 	.cfa = native_cfa,
+	.entry = native_entry,
 	.frame_base = native_base,
 	.relocate = native_relocate,
 };
@@ -247,6 +278,7 @@ void native_frame_cfa(struct unwinder *u, struct native_frame *f)
 {
 	const struct cfi *c = f->lookup == NOWHERE ? NULL : cfi_at(u, f->lookup);
 
+	f->unwinder = u;
 	f->have_cfa = c && c->known && expr_number(c->cfa, &native_machine, f, &f->cfa);
 }
 
