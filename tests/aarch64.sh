@@ -17,5 +17,6 @@ if [ -x "$HOST-aarch64" ] && have qemu-aarch64 gdb-multiarch && engine_lib "$ENG
 then
 	absorb < <(tests/debugger/session arm pointers O0-dw4 0 "$TMP")
 	absorb < <(tests/debugger/session arm texts O0-dw5 0 "$TMP")
+	absorb < <(tests/debugger/session arm entries O2-dw5 2 "$TMP")
 fi
 debug_sessions arm calc
