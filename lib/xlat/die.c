@@ -370,7 +370,7 @@ static bool is_looked_at(const struct wdx_attr *a)
 {
 	return a->form_class == WDX_CLASS_ADDRESS || a->name == DW_AT_type ||
 	       a->name == DW_AT_const_value || a->name == DW_AT_calling_convention ||
-	       is_call_promise(a->name);
+	       a->name == DW_AT_virtuality || is_call_promise(a->name);
 }
 
 static enum wdx_verdict attr(const struct wdx_cursor *c, const struct wdx_attr *a,
