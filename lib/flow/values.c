@@ -33,7 +33,7 @@ struct label {
 	bool dead;	 /* what follows in it is not reached */
 	bool born_dead;	 /* the whole block is not */
 	uint32_t height; /* of the stack below its parameters */
-	uint32_t results, branch_arity;
+	uint32_t params, results, branch_arity;
 	uint32_t arrivals;  /* the first of them, in work.arrivals */
 	uint32_t first_phi; /* of a loop, in work.phis */
 	uint32_t opened;    /* changes made before */
@@ -257,6 +257,13 @@ static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
 	}
 }
 
+/* What the label's block begins with; merged anew, as parameters are rare. */
+static void push_params(struct wdx_values_work *w, const struct label *l)
+{
+	for (uint32_t i = 0; i < l->params; i++)
+		push(w, fresh(w, l->pos));
+}
+
 static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 {
 	uint32_t params, results;
@@ -266,7 +273,7 @@ static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 	block_arity(w, (int64_t)insn->imm[0], &params, &results);
 	if (insn->opcode == WDX_WASM_IF)
 		pop(w);
-	for (uint32_t i = 0; i < params; i++) /* merged anew: parameters are rare */
+	for (uint32_t i = 0; i < params; i++)
 		pop(w);
 	l = wdx_vec_push(&w->labels);
 	if (!l) {
@@ -277,14 +284,14 @@ static void open_label(struct wdx_values_work *w, const struct wdx_insn *insn)
 			    .dead = dead,
 			    .born_dead = dead,
 			    .height = (uint32_t)w->stack.len,
+			    .params = params,
 			    .results = results,
 			    .branch_arity = insn->opcode == WDX_WASM_LOOP ? params : results,
 			    .arrivals = (uint32_t)w->arrivals.len,
 			    .first_phi = (uint32_t)w->phis.len,
 			    .opened = (uint32_t)w->changes.len,
 			    .pos = insn->pos.v};
-	for (uint32_t i = 0; i < params; i++)
-		push(w, fresh(w, insn->pos.v));
+	push_params(w, l);
 	if (insn->opcode == WDX_WASM_LOOP)
 		open_loop(w, l, insn->pos.v + insn->size);
 }
@@ -503,6 +510,7 @@ static void open_else(struct wdx_values_work *w, const struct wdx_insn *insn)
 	l->opcode = WDX_WASM_ELSE;
 	l->dead = l->born_dead;
 	w->stack.len = l->height;
+	push_params(w, l);
 	for (size_t i = l->opened, end = w->changes.len; i < end && !w->unknown; i++) {
 		uint32_t local = w->changes.data[i].local, change = w->last[local];
 

@@ -153,6 +153,13 @@ int main(void)
 	      CODE(0x02, 0x40, 0x0c, 0, 0x41, 7, 0x1a, 0x0b, 0x20, 0, 0x0b),
 	      EXPECT({6, OPERAND + 0, WDX_VALUE_UNKNOWN, 0},
 		     {10, OPERAND + 0, WDX_VALUE_PARAM, 0}));
+	/* 0 get 0; 2 get 1; 4 if (param i32) (result i32); 6 drop; 7 const 3; 9 else; 10 const 7;
+	 * 12 drop; 13 end; 14 end */
+	check("parameters of both ways of an if",
+	      CODE(0x20, 0, 0x20, 1, 0x04, 0, 0x1a, 0x41, 3, 0x05, 0x41, 7, 0x1a, 0x0b, 0x0b),
+	      EXPECT({6, OPERAND + 0, WDX_VALUE_INSN, 4}, {9, OPERAND + 0, WDX_VALUE_CONST, 3},
+		     {12, OPERAND + 0, WDX_VALUE_INSN, 4}, {12, OPERAND + 1, WDX_VALUE_CONST, 7},
+		     {13, OPERAND + 0, WDX_VALUE_INSN, 4}));
 	/* 0 const 7; 2 set 1; 4 loop; 6 loop; 8 get 1; 10 set 1; 12 get 1; 14 const 1; 16 add;
 	 * 17 set 2; 19 get 0; 21 br_if 0; 23 end; 24 get 0; 26 br_if 0; 28 end; 29 get 1; 31 end */
 	check("a local that is set to what it holds",
