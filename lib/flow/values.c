@@ -1052,6 +1052,13 @@ static void walk(struct wdx_values_work *w)
 		resolve_same(w);
 }
 
+/* What they hold in the rest of the body may be of another type. */
+static void forget_types(struct wdx_values *v)
+{
+	for (size_t i = 0; i < v->noperands; i++)
+		v->operands[i].type = 0;
+}
+
 struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 				const struct wdx_wasm_func *f, bool *known)
 {
@@ -1076,6 +1083,8 @@ struct wdx_error *wdx_values_of(struct wdx_values *v, const struct wdx_wasm *m,
 		return &wdx_nomem;
 	walk(w);
 	*known = !w->unknown;
+	if (w->unknown)
+		forget_types(v);
 	return w->nomem ? &wdx_nomem : NULL;
 }
 

@@ -86,6 +86,31 @@ static void check(const char *what, const uint8_t *body, size_t n, const struct 
 	wdx_buf_deinit(&b);
 }
 
+/* The type found for slot 0 in the whole body. */
+static void check_type(const char *what, const uint8_t *body, size_t n, bool known, uint8_t type)
+{
+	struct wdx_buf b = {0};
+	struct wdx_wasm m;
+	bool is;
+
+	module(&b, body, n);
+	struct wdx_error *err = wdx_wasm_init(&m, b.data, b.len);
+
+	if (ok(!err, "%s: a module", what)) {
+		const struct wdx_wasm_func *f = &m.funcs.data[0];
+		struct wdx_operand operand = {f->code.v, f->end.v, 0, 0};
+		struct wdx_values v = {.operands = &operand, .noperands = 1};
+
+		err = wdx_values_of(&v, &m, f, &is);
+		ok(!err && is == known, "%s: %s", what, known ? "known" : "not known");
+		ok(operand.type == type, "%s: type %#x", what, operand.type);
+		wdx_values_deinit(&v);
+		wdx_wasm_deinit(&m);
+	}
+	wdx_error_destroy(err);
+	wdx_buf_deinit(&b);
+}
+
 #define CODE(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 #define EXPECT(...)                                                                                \
 	(const struct expectation[]){__VA_ARGS__},                                                 \
@@ -168,5 +193,11 @@ int main(void)
 	      EXPECT({4, 1, WDX_VALUE_UNKNOWN, 0}, {8, 1, WDX_VALUE_CONST, 7},
 		     {19, 1, WDX_VALUE_CONST, 7}, {19, 2, WDX_VALUE_INSN, 16},
 		     {29, 1, WDX_VALUE_CONST, 7}, {8, 2, WDX_VALUE_PHI, 6}));
+	check_type("one type", CODE(0x20, 0, 0x1a, 0x20, 1, 0x0b), true, WDX_I32);
+	check_type("two types", CODE(0x42, 1, 0x1a, 0x20, 1, 0x0b), true, WDX_OPERAND_MIXED);
+	/* return_call, which is not gone through */
+	check_type("a type before what is not known",
+		   CODE(0x20, 0, 0x1a, 0x02, 0x40, 0x20, 0, 0x12, 0, 0x0b, 0x42, 1, 0xa7, 0x0b),
+		   false, 0);
 	return done();
 }
