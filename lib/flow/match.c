@@ -251,7 +251,8 @@ static bool takes_moved(const struct flow *x, uint32_t value, unsigned depth)
 		return !k || !k->mv;
 	}
 	return !depth || takes_moved(x, v->operands[0], depth - 1) ||
-	       takes_moved(x, v->operands[1], depth - 1);
+	       takes_moved(x, v->operands[1], depth - 1) ||
+	       (v->type == WDX_WASM_SELECT && takes_moved(x, (uint32_t)v->bits, depth - 1));
 }
 
 /* Whether the load at the position may be that of another whose result is the address. */

@@ -291,6 +291,21 @@ static const struct stacked stacked[] = {
 	  "reg\":\"rdi\"}]]}]}]}",
 	  ""},
 	 {10, 19, 0, WDX_I32}},
+	/* mov r8,[rsi+56]; p15: mov eax,[r8+rdx]; test eax,eax; cmove edi,ecx; p20: mov ecx,20; xor
+	 * ecx,[r8+rdi]; R: mov eax,ecx; ret: a load stands where what it chooses is an address */
+	{{"a load that was moved with the choice that it is for", OPERAND + 0,
+	  "0061736d01000000010b0260037f7f7f017f600000030302000105030100010a1d021801017f2000"
+	  "200120022802001b280200411473210320030b02000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\","
+	  "\"module\":{\"size\":62,\"sha256\":\"91496c32e0e113837f2c8fdaaed978ff4d12b23c8600e3a"
+	  "19993a4b596a177e9\"},\"offsets\":\"code-section\",\"code\":{\"size\":25,\"bytes\":\""
+	  "TItGOEGLBBCFwA9E+bkUAAAAQTMMOInIww==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12"
+	  "\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":["
+	  "{\"lo\":0,\"hi\":25,\"pairs\":[[0,null],[4,15],[13,20],[22,23]]}],\"locals\":[{\"ind"
+	  "ex\":0,\"ranges\":[[0,8,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ranges\":[[0,8,{\"reg\":"
+	  "\"rcx\"}]]},{\"index\":2,\"ranges\":[[0,8,{\"reg\":\"rdx\"}]]}]}]}",
+	  ""},
+	 {18, 21, 0, WDX_I32}},
 };
 
 static const struct faulty faulty[] = {
