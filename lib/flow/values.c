@@ -596,8 +596,10 @@ static uint32_t result(struct wdx_values_work *w, const struct wdx_insn *insn,
 		v.type = (uint8_t)insn->opcode;
 	memcpy(v.operands, taken, sizeof(v.operands));
 	describe_sum(w, insn->opcode, taken, &v);
-	if (insn->opcode == WDX_WASM_SELECT)
+	if (insn->opcode == WDX_WASM_SELECT || insn->opcode == WDX_WASM_SELECT + 1) {
+		v.type = WDX_WASM_SELECT; /* with its type spelled out, too */
 		v.bits = third;
+	}
 	return add_value(w, v);
 }
 

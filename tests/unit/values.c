@@ -195,6 +195,8 @@ int main(void)
 		     {29, 1, WDX_VALUE_CONST, 7}, {8, 2, WDX_VALUE_PHI, 6}));
 	check_type("one type", CODE(0x20, 0, 0x1a, 0x20, 1, 0x0b), true, WDX_I32);
 	check_type("two types", CODE(0x42, 1, 0x1a, 0x20, 1, 0x0b), true, WDX_OPERAND_MIXED);
+	check_type("a choice whose type is spelled out",
+		   CODE(0x20, 0, 0x20, 1, 0x20, 2, 0x1c, 1, 0x7f, 0x0b), true, WDX_I32);
 	/* return_call, which is not gone through */
 	check_type("a type before what is not known",
 		   CODE(0x20, 0, 0x1a, 0x02, 0x40, 0x20, 0, 0x12, 0, 0x0b, 0x42, 1, 0xa7, 0x0b),
