@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "elf/elf.h"
 
 const char *const wdx_sec_names[WDX_SEC_COUNT] = {
@@ -138,18 +139,11 @@ static void sort_abbrevs(struct wdx_abbrevs *t)
 
 static const struct wdx_abbrev *find_abbrev(const struct wdx_abbrevs *t, uint64_t code)
 {
-	size_t lo = 0, hi = t->list.len;
+	size_t lo;
 
-	if (code <= hi && t->list.data[code - 1].code == code)
+	if (code <= t->list.len && t->list.data[code - 1].code == code)
 		return &t->list.data[code - 1];
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->list.data[mid].code < code)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	lo = wdx_search(i, 0, t->list.len, t->list.data[i].code < code);
 	return lo < t->list.len && t->list.data[lo].code == code ? &t->list.data[lo] : NULL;
 }
 
@@ -538,16 +532,8 @@ const struct wdx_attr *wdx_die_attr(const struct wdx_die *die, unsigned name)
 
 const struct wdx_in_unit *wdx_unit_at(const struct wdx_input *in, uint64_t offset)
 {
-	size_t lo = 0, hi = in->units.len;
+	size_t lo = wdx_search(i, 0, in->units.len, in->units.data[i].end <= offset);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (in->units.data[mid].end <= offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	if (lo == in->units.len || offset < in->units.data[lo].first_die)
 		return NULL;
 	return &in->units.data[lo];

@@ -3,6 +3,8 @@
 
 #include <dwarf.h>
 
+#include "base/search.h"
+
 enum operand {
 	K_NONE,
 	K_ADDR,
@@ -144,18 +146,11 @@ static void decode_op(struct wdx_reader *r, const struct wdx_unit *u, struct wdx
 /* The index of the operation at that offset, n for the end; UINT32_MAX when none begins there. */
 static uint32_t op_at(const struct wdx_op *ops, size_t n, uint64_t offset, uint64_t size)
 {
-	size_t lo = 0, hi = n;
+	size_t lo;
 
 	if (offset == size)
 		return (uint32_t)n;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (ops[mid].offset < offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	lo = wdx_search(i, 0, n, ops[i].offset < offset);
 	return lo < n && ops[lo].offset == offset ? (uint32_t)lo : UINT32_MAX;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "flow/values.h"
 #include "native/access.h"
 #include "wasm/opcode.h"
@@ -88,17 +89,8 @@ static uint32_t lower_bound(const struct wdx_codeindex *c, const struct wdx_code
 static uint32_t return_above(const struct wdx_codeindex *c, const struct wdx_map_func *f,
 			     uint32_t native)
 {
-	uint32_t lo = f->first_call, hi = f->first_call + f->ncalls;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (c->map->calls.data[mid] <= native)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, f->first_call, f->first_call + f->ncalls,
+			  c->map->calls.data[i] <= native);
 }
 
 /* Whether a call returns to the end of, or into, the interval. */
@@ -535,17 +527,7 @@ static bool ascends(const struct wdx_codeindex *c, uint32_t first, uint32_t end)
 static uint32_t chain_bound(const struct wdx_interval *iv, const uint32_t *ends, uint32_t n,
 			    uint32_t wasm)
 {
-	uint32_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (iv[ends[mid]].wasm <= wasm)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 0, n, iv[ends[i]].wasm <= wasm);
 }
 
 /* Pure instructions change places freely, and what they show stays true; but a debugger that stops
@@ -1195,17 +1177,8 @@ uint32_t wdx_code_interval(const struct wdx_codeindex *c, const struct wdx_code_
 			   uint32_t at)
 {
 	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t lo = f->first, hi = lo + f->n;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (iv[mid].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, f->first, f->first + f->n, iv[i].hi <= at);
 }
 
 uint32_t wdx_code_position(const struct wdx_codeindex *c, const struct wdx_code_func *f,
@@ -1251,18 +1224,8 @@ static uint32_t run_bound(const struct wdx_codeindex *c, const struct wdx_code_r
 			  uint64_t wasm)
 {
 	const struct wdx_interval *iv = &c->intervals.data[run->first];
-	uint32_t lo = 0, hi = run->n;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		uint32_t at = iv[mid].wasm == NONE ? iv[mid - 1].wasm : iv[mid].wasm;
-
-		if (at < wasm)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 0, run->n, (iv[i].wasm == NONE ? iv[i - 1].wasm : iv[i].wasm) < wasm);
 }
 
 /* The intervals of the run whose positions are in [lo, hi): *n from *first on, numbers in the run.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "flow/flow_work.h"
 
 /* How many functions are looked at to learn of arguments; bytes of code of those that are looked at
@@ -102,16 +103,8 @@ static bool prepare(struct flow *x)
 static struct wdx_operand *first_operand(const struct flow *x, uint32_t pos)
 {
 	const struct wdx_operands *all = &x->wish->operands;
-	size_t lo = 0, hi = all->len;
+	size_t lo = wdx_search(i, 0, all->len, all->data[i].lo < pos);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (all->data[mid].lo < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return all->len ? all->data + lo : NULL;
 }
 

@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "flow/machine_work.h"
 
 /* Blocks may be gone through so often. */
@@ -335,16 +336,8 @@ static void find_slots(struct wdx_machine *m)
 
 uint32_t wdx_machine_slot(const struct wdx_machine *m, int64_t off)
 {
-	uint32_t lo = 0, hi = m->nslots;
+	uint32_t lo = wdx_search(i, 0, m->nslots, m->slots[i].off < off);
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (m->slots[mid].off < off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < m->nslots && m->slots[lo].off == off ? m->nregs + lo : WDX_NO_PLACE;
 }
 

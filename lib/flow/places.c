@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "base/sort.h"
 #include "flow/flow_work.h"
 
@@ -306,17 +307,7 @@ void wdx_flow_find_pieces(struct flow *x)
 /* The first at or behind the position. */
 static const struct piece *first_piece(const struct flow *x, uint32_t pos)
 {
-	const struct piece *lo = x->pieces.data, *hi = lo + x->pieces.len;
-
-	while (lo < hi) {
-		const struct piece *mid = lo + (hi - lo) / 2;
-
-		if (mid->wasm < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, x->pieces.data, x->pieces.data + x->pieces.len, i->wasm < pos);
 }
 
 /* False: not behind the last one. */
@@ -389,17 +380,10 @@ static bool may_be_known(const struct flow *x, const struct user *u)
 void wdx_flow_add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
 			const struct found *how)
 {
-	const struct wdx_range *r = x->runs.data, *end = r + x->runs.len, *above = end;
+	const struct wdx_range *end = x->runs.data + x->runs.len;
 
-	while (r < above) { /* the first that ends behind lo */
-		const struct wdx_range *mid = r + (above - r) / 2;
-
-		if (mid->hi <= lo)
-			r = mid + 1;
-		else
-			above = mid;
-	}
-	for (; r < end && r->lo < hi; r++)
+	for (const struct wdx_range *r = wdx_search(i, x->runs.data, end, i->hi <= lo);
+	     r < end && r->lo < hi; r++)
 		wdx_flow_add_found(x, to, r->lo > lo ? (uint32_t)r->lo : lo,
 				   r->hi < hi ? (uint32_t)r->hi : hi, how);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "wasm/opcode.h"
 
 #define NONE UINT32_MAX
@@ -208,18 +209,8 @@ static void block_arity(const struct wdx_values_work *w, int64_t type, uint32_t 
 
 static bool sets_in(const struct wdx_values_work *w, uint32_t from, uint32_t *first)
 {
-	uint32_t lo = 0, hi = (uint32_t)w->sets.len;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (w->sets.data[mid].pos < from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	*first = lo;
-	return lo < w->sets.len;
+	*first = wdx_search(i, 0, (uint32_t)w->sets.len, w->sets.data[i].pos < from);
+	return *first < w->sets.len;
 }
 
 static bool is_phi_of(const struct wdx_values_work *w, uint32_t value, uint32_t pos, uint32_t local)
@@ -1124,17 +1115,11 @@ void wdx_values_deinit(struct wdx_values *v)
 
 uint32_t wdx_value_at(const struct wdx_values *v, uint32_t holder, uint32_t pos)
 {
-	uint32_t lo = v->first[holder], hi = v->first[holder + 1];
+	uint32_t first = v->first[holder];
+	uint32_t behind =
+		wdx_search(i, first, v->first[holder + 1], v->segments.data[i].pos <= pos);
 
-	while (lo < hi) { /* the first segment behind pos */
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (v->segments.data[mid].pos <= pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo == v->first[holder] ? 0 : v->segments.data[lo - 1].value;
+	return behind == first ? 0 : v->segments.data[behind - 1].value;
 }
 
 uint32_t wdx_values_slot(const struct wdx_values *v, uint32_t slot)
@@ -1179,17 +1164,7 @@ uint8_t wdx_value_type(const struct wdx_wasm *m, const struct wdx_wasm_func *f,
 
 size_t wdx_value_first_use(const struct wdx_values *v, uint32_t pos)
 {
-	size_t lo = 0, hi = v->uses.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (v->uses.data[mid].pos < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 0, v->uses.len, v->uses.data[i].pos < pos);
 }
 
 struct wdx_term wdx_value_term(const struct wdx_values *v, uint32_t value)
@@ -1205,16 +1180,8 @@ struct wdx_term wdx_value_term(const struct wdx_values *v, uint32_t value)
 uint32_t wdx_store_again(const struct wdx_values *v, uint32_t pos, uint32_t end)
 {
 	const struct wdx_wasm_store *s = v->stores.data;
-	size_t lo = 0, hi = v->stores.len;
+	size_t lo = wdx_search(i, 0, v->stores.len, s[i].pos < pos);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s[mid].pos < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	if (lo == v->stores.len || s[lo].pos != pos)
 		return 0;
 	for (size_t i = lo + 1; i < v->stores.len && s[i].pos <= end; i++)

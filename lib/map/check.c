@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "native/native.h"
 
 struct check {
@@ -253,18 +254,12 @@ static const struct wdx_map_part *part_at(const struct check *c, size_t func, ui
 {
 	const struct wdx_map_part *parts = c->map->parts.data, *p;
 	const struct wdx_map_func *f = &c->map->funcs.data[func];
-	size_t lo = 0, hi = c->map->parts.len, mid;
+	size_t lo;
 
 	p = parts + f->first_part; /* nearly always the only one */
 	if (f->nparts && p->lo <= at && at < p->hi)
 		return p;
-	while (lo < hi) { /* the first part that ends behind at */
-		mid = lo + (hi - lo) / 2;
-		if (parts[c->order[mid]].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	lo = wdx_search(i, 0, c->map->parts.len, parts[c->order[i]].hi <= at);
 	if (lo == c->map->parts.len)
 		return NULL;
 	p = &parts[c->order[lo]];

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "native/access.h"
 #include "wasm/opcode.h"
 
@@ -147,16 +148,9 @@ static struct subject subject_at(const struct learning *l, uint32_t pos)
 /* The same as told by code that was followed (cwasm_slots.c). */
 static bool is_holder(const struct wdx_cwasm *c, int reg, uint32_t at)
 {
-	size_t lo = 0, hi = c->holders.len, mid;
+	size_t behind = wdx_search(i, 0, c->holders.len, c->holders.data[i].at <= at);
 
-	while (lo < hi) { /* the first behind at */
-		mid = lo + (hi - lo) / 2;
-		if (c->holders.data[mid].at <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && reg < NREGS && c->holders.data[lo - 1].regs >> reg & 1;
+	return behind && reg < NREGS && c->holders.data[behind - 1].regs >> reg & 1;
 }
 
 /* Whether reg holds the context pointer for the instruction at [at, end).  Ranges of older versions
@@ -164,23 +158,17 @@ static bool is_holder(const struct wdx_cwasm *c, int reg, uint32_t at)
 static bool is_context(const struct learning *l, int reg, uint32_t at, uint32_t end)
 {
 	const struct wdx_map *m = l->c->map;
-	uint32_t lo = 0, hi, mid;
 	const struct wdx_map_range *r;
+	uint32_t i, nomore;
 	const struct wdx_place *p;
 
 	if (m->instrumented)
 		return is_holder(l->c, reg, at);
-	hi = l->context->n;
-	while (lo < hi) { /* the first range that ends behind at */
-		mid = lo + (hi - lo) / 2;
-		if (m->ranges.data[l->context->first + mid].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == l->context->n)
+	nomore = l->context->first + l->context->n;
+	i = wdx_search(k, l->context->first, nomore, m->ranges.data[k].hi <= at);
+	if (i == nomore)
 		return false;
-	r = &m->ranges.data[l->context->first + lo];
+	r = &m->ranges.data[i];
 	p = &m->places.data[r->place];
 	return r->lo < end && p->kind == WDX_PLACE_REG && p->reg == reg;
 }

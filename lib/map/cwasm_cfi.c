@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "native/native.h"
 
 enum {
@@ -605,15 +606,8 @@ static struct wdx_error *read_cie(struct reading *r, struct wdx_reader *in, uint
 
 static const struct cie *find_cie(const struct reading *r, uint64_t at)
 {
-	size_t lo = 0, hi = r->cies.len, mid;
+	size_t lo = wdx_search(i, 0, r->cies.len, r->cies.data[i].at < at);
 
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (r->cies.data[mid].at < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < r->cies.len && r->cies.data[lo].at == at ? &r->cies.data[lo] : NULL;
 }
 

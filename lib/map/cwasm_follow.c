@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "native/native.h"
 #include "wasm/opcode.h"
 
@@ -41,16 +42,9 @@ enum { MAX_TABLE = 1 << 16 }; /* larger jump tables are not followed */
 static uint32_t mapped_at(const struct wdx_follow *x, uint32_t at)
 {
 	const struct wdx_map_pair *p = x->c->map->pairs.data + x->part->first;
-	uint32_t lo = 0, hi = x->part->n, mid;
+	uint32_t behind = wdx_search(i, 0, x->part->n, p[i].native <= at);
 
-	while (lo < hi) { /* the first pair behind at */
-		mid = lo + (hi - lo) / 2;
-		if (p[mid].native <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo ? p[lo - 1].wasm : NONE;
+	return behind ? p[behind - 1].wasm : NONE;
 }
 
 /* Compilers make a jump table of a br_table. */
@@ -294,16 +288,7 @@ static bool leaves_frame(const struct wdx_follow *x, const struct wdx_access *a)
 /* The first patch of [lo, hi) that does not begin before `at`. */
 static uint32_t first_patch(const struct wdx_cwasm_frames *f, uint32_t lo, uint32_t hi, uint32_t at)
 {
-	uint32_t mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (f->patches.data[mid].lo < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, lo, hi, f->patches.data[i].lo < at);
 }
 
 /* The patch that begins there, or NONE. */
@@ -404,15 +389,8 @@ static int by_from(const void *a, const void *b)
 
 static void reach_table(struct wdx_follow *x, uint32_t from, struct wdx_follow_state s)
 {
-	size_t lo = 0, hi = x->code.ways.len, mid;
+	size_t lo = wdx_search(i, 0, x->code.ways.len, x->code.ways.data[i].from < from);
 
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (x->code.ways.data[mid].from < from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	for (; lo < x->code.ways.len && x->code.ways.data[lo].from == from; lo++)
 		reach(x, x->code.ways.data[lo].to, s);
 }

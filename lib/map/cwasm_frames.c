@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 
 #define NONE UINT32_MAX
 
@@ -218,15 +219,8 @@ static struct wdx_error *check_points(const struct wdx_cwasm *c, const struct wd
 /* The program point behind what ends at that native offset, or NONE. */
 static uint32_t point_behind(const struct wdx_cwasm_frames *f, uint32_t native)
 {
-	uint32_t lo = 0, hi = f->npoints, mid;
+	uint32_t lo = wdx_search(i, 0, f->npoints, wdx_cwasm_word(f->points, i) < native << 1);
 
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (wdx_cwasm_word(f->points, mid) < native << 1)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < f->npoints && wdx_cwasm_word(f->points, lo) == native << 1 ? lo : NONE;
 }
 

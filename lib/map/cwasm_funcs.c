@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 
 struct func {
 	uint64_t lo, hi;
@@ -270,14 +271,7 @@ struct wdx_error *wdx_cwasm_funcs(struct wdx_cwasm *c)
 struct wdx_map_part *wdx_cwasm_part_at(const struct wdx_cwasm *c, uint64_t at)
 {
 	struct wdx_map_part *parts = c->map->parts.data;
-	size_t lo = 0, hi = c->map->parts.len, mid;
+	size_t lo = wdx_search(i, 0, c->map->parts.len, parts[i].hi <= at);
 
-	while (lo < hi) { /* the first part that ends behind at */
-		mid = lo + (hi - lo) / 2;
-		if (parts[mid].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < c->map->parts.len && parts[lo].lo <= at ? &parts[lo] : NULL;
 }

@@ -4,19 +4,12 @@
 #include <string.h>
 
 #include "base/reader.h"
+#include "base/search.h"
 
 const struct wdx_reach_piece *wdx_reach_piece_at(const struct wdx_reach *r, uint32_t at)
 {
-	size_t lo = 0, hi = r->pieces.len;
+	size_t lo = wdx_search(i, 0, r->pieces.len, r->pieces.data[i].hi <= at);
 
-	while (lo < hi) { /* the first that ends behind it */
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (r->pieces.data[mid].hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < r->pieces.len && r->pieces.data[lo].lo <= at ? &r->pieces.data[lo] : NULL;
 }
 

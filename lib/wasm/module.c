@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "wasm/opcode.h"
 #include "wasm/private.h"
 
@@ -175,16 +176,8 @@ const struct wdx_wasm_section *wdx_wasm_custom(const struct wdx_wasm *m, const c
 
 const struct wdx_wasm_func *wdx_wasm_func_at(const struct wdx_wasm *m, wdx_codepos pos)
 {
-	size_t lo = 0, hi = m->funcs.len; /* the first function that ends behind pos */
+	size_t lo = wdx_search(i, 0, m->funcs.len, m->funcs.data[i].end.v <= pos.v);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (m->funcs.data[mid].end.v > pos.v)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
 	if (lo == m->funcs.len || m->funcs.data[lo].start.v > pos.v)
 		return NULL; /* between two functions lies the size of the second */
 	return &m->funcs.data[lo];
@@ -202,22 +195,13 @@ uint8_t wdx_wasm_local_type(const struct wdx_wasm *m, const struct wdx_wasm_func
 {
 	const struct wdx_wasm_type *t = &m->types.data[f->type];
 	const struct wdx_wasm_run *runs;
-	uint32_t lo = 0, hi = f->nruns;
 
 	if (local >= f->nlocals)
 		return 0;
 	if (local < t->nparams)
 		return t->params[local];
 	runs = m->runs.data + f->first_run;
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (runs[mid].end > local)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return runs[lo].type;
+	return runs[wdx_search(i, 0, f->nruns, runs[i].end <= local)].type;
 }
 
 wdx_codepos wdx_wasm_codepos(const struct wdx_wasm *m, wdx_filepos pos)

@@ -15,6 +15,7 @@
  */
 #include <dwarf.h>
 
+#include "base/search.h"
 #include "xlat/translate.h"
 
 enum { MOST_BASES = 16, MOST_STEPS = 8, MOST_VISITS = 256, FARTHEST = 1 << 16 };
@@ -136,17 +137,7 @@ static bool is_new(struct walk *w, const struct wdx_type *base)
 
 static size_t first_of(const struct wdx_pointers *p, size_t in)
 {
-	size_t lo = 0, hi = p->bases.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (p->bases.data[mid].in < in)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 0, p->bases.len, p->bases.data[i].in < in);
 }
 
 static void visit(struct walk *w, const struct wdx_type *t);

@@ -8,6 +8,8 @@
 #include <dwarf.h>
 #include <string.h>
 
+#include "base/search.h"
+
 /* ---- places over native addresses -------------------------------------------------------------
  */
 
@@ -21,22 +23,12 @@ static const struct wdx_map_entity *find_entity(const struct wdx_xlat *x, uint32
 						uint32_t index)
 {
 	const struct wdx_map_func *f = x->func->map;
-	uint32_t lo = f->first_entity, hi = lo + f->nentities;
+	const struct wdx_map_entity *m = x->map->entities.data;
+	uint32_t end = f->first_entity + f->nentities;
+	uint32_t at = wdx_search(i, f->first_entity, end,
+				 m[i].kind < kind || (m[i].kind == kind && m[i].index < index));
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		const struct wdx_map_entity *m = &x->map->entities.data[mid];
-
-		if (m->kind < kind || (m->kind == kind && m->index < index))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == f->first_entity + f->nentities)
-		return NULL;
-	const struct wdx_map_entity *m = &x->map->entities.data[lo];
-
-	return m->kind == kind && m->index == index ? m : NULL;
+	return at < end && m[at].kind == kind && m[at].index == index ? &m[at] : NULL;
 }
 
 static const struct wdx_place *fixed_place(const struct wdx_xlat *x, uint32_t kind, uint32_t index)
@@ -74,21 +66,13 @@ static struct track context_track(struct wdx_xlat *x)
  * ascend. */
 static void track_seek(struct track *t, uint32_t at)
 {
-	const struct wdx_map_range *lo = t->next, *hi = t->end;
+	const struct wdx_map_range *lo = t->next;
 
 	if (lo != t->first && lo[-1].hi > at)
 		lo = t->first;
-	else if (lo == hi || lo->hi > at)
+	else if (lo == t->end || lo->hi > at)
 		return;
-	while (lo < hi) {
-		const struct wdx_map_range *mid = lo + (hi - lo) / 2;
-
-		if (mid->hi <= at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	t->next = lo;
+	t->next = wdx_search(i, lo, t->end, i->hi <= at);
 }
 
 /* The place at `at`; *until is lowered to where it ends. */
@@ -201,21 +185,10 @@ static void add_between_calls(struct work *w, uint32_t lo, uint32_t hi, const st
 	const struct wdx_map_func *f = w->x->func->map;
 	uint32_t i = f->first_call, end = i + f->ncalls;
 
-	if (cut) {
-		uint32_t top = end;
-
-		while (i < top) {
-			uint32_t mid = i + (top - i) / 2;
-
-			if (map->calls.data[mid] <= lo)
-				i = mid + 1;
-			else
-				top = mid;
-		}
-		for (; i < end && map->calls.data[i] <= hi; i++) {
-			add_loc(w, lo, map->calls.data[i] - 1, expr);
-			lo = map->calls.data[i];
-		}
+	i = cut ? wdx_search(k, i, end, map->calls.data[k] <= lo) : end;
+	for (; i < end && map->calls.data[i] <= hi; i++) {
+		add_loc(w, lo, map->calls.data[i] - 1, expr);
+		lo = map->calls.data[i];
 	}
 	add_loc(w, lo, hi, expr);
 }

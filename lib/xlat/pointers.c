@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "elf/elf.h"
 #include "xlat/translate.h"
 
@@ -261,17 +262,7 @@ bool wdx_pointers_note(struct wdx_pointers *p, const struct wdx_cursor *c)
 /* The first type from that offset on. */
 static size_t type_index(const struct wdx_pointers *p, uint64_t offset)
 {
-	size_t lo = 0, hi = p->types.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (p->types.data[mid].offset < offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 0, p->types.len, p->types.data[i].offset < offset);
 }
 
 struct wdx_type *wdx_type_at(const struct wdx_pointers *p, uint64_t offset)
@@ -300,17 +291,7 @@ static int by_offset(const void *a, const void *b)
 
 static const struct wdx_type_part *first_part(const struct wdx_pointers *p, uint32_t offset)
 {
-	const struct wdx_type_part *lo = p->parts.data, *hi = lo + p->parts.len;
-
-	while (lo < hi) {
-		const struct wdx_type_part *mid = lo + (hi - lo) / 2;
-
-		if (mid->offset < offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, p->parts.data, p->parts.data + p->parts.len, i->offset < offset);
 }
 
 /* Each type is in the list once, when it has become one. */

@@ -13,6 +13,7 @@
 #include <dwarf.h>
 #include <elf.h>
 
+#include "base/search.h"
 #include "xlat/translate.h"
 
 /* DWARF numbers (psABI of x86-64, figure 3.36; AADWARF64). */
@@ -38,17 +39,7 @@ static const struct names *names_of(const struct wdx_xlat *x)
 /* The first argument of a call that returns there or behind it. */
 static size_t first_argument(const struct wdx_map *map, uint32_t call)
 {
-	size_t lo = 0, hi = map->arguments.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (map->arguments.data[mid].call < call)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 0, map->arguments.len, map->arguments.data[i].call < call);
 }
 
 static bool has_sites(const struct wdx_xlat *x, const struct wdx_code_func *f)
