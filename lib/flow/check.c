@@ -378,19 +378,6 @@ static struct spot spot_of(const struct wdx_match *x, uint32_t n)
 	return s;
 }
 
-/* Of the call at that position; NULL: not known. */
-static const struct wdx_wasm_type *type_of_call(const struct wdx_match *x, uint32_t pos)
-{
-	struct wdx_insn insn;
-
-	wdx_insn_at(x->wasm, (wdx_codepos){pos}, &insn);
-	if (insn.opcode == WDX_WASM_CALL)
-		return wdx_wasm_functype(x->wasm, (uint32_t)insn.imm[0]);
-	if (insn.opcode == WDX_WASM_CALL_INDIRECT && insn.imm[0] < x->wasm->types.len)
-		return &x->wasm->types.data[insn.imm[0]];
-	return NULL;
-}
-
 /* Whether behind the machine's call, of that type, the register may hold a result. */
 static bool may_bring(const struct wdx_match *x, const struct wdx_minsn *i,
 		      const struct wdx_wasm_type *t, uint32_t reg)
@@ -410,7 +397,7 @@ static void note_writes(const struct wdx_match *x, struct wdx_check_work *w,
 {
 	uint32_t pos = wdx_code_position(x->code, x->f, i->at);
 	bool taker = i->a->call && pos != NONE && wdx_known_calls(&w->known, pos);
-	const struct wdx_wasm_type *t = taker ? type_of_call(x, pos) : NULL;
+	const struct wdx_wasm_type *t = taker ? wdx_insn_calls(x->wasm, (wdx_codepos){pos}) : NULL;
 
 	for (uint32_t k = 0; k < 2; k++)
 		for (uint64_t bits = i->writes[k]; bits; bits &= bits - 1) {

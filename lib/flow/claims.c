@@ -345,19 +345,6 @@ bool wdx_flow_may_teach(struct flow *x)
 	return may;
 }
 
-/* Of the call at that position; NULL: not known. */
-static const struct wdx_wasm_type *type_of_call(const struct flow *x, uint32_t pos)
-{
-	struct wdx_insn insn;
-
-	wdx_insn_at(x->wasm, (wdx_codepos){pos}, &insn);
-	if (insn.opcode == WDX_WASM_CALL)
-		return wdx_wasm_functype(x->wasm, (uint32_t)insn.imm[0]);
-	if (insn.opcode == WDX_WASM_CALL_INDIRECT && insn.imm[0] < x->wasm->types.len)
-		return &x->wasm->types.data[insn.imm[0]];
-	return NULL;
-}
-
 /* Whether the function makes a call with a result of the class. */
 static bool gets_result(const struct flow *x, unsigned class)
 {
@@ -366,7 +353,7 @@ static bool gets_result(const struct flow *x, unsigned class)
 		unsigned is;
 
 		if (x->wasm->kinds[pos] & WDX_INSN_CALL)
-			t = type_of_call(x, pos);
+			t = wdx_insn_calls(x->wasm, (wdx_codepos){pos});
 		if (t && t->nresults == 1 && wdx_flow_class_of(t->results[0], &is) && is == class)
 			return true;
 	}

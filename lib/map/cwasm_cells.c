@@ -173,21 +173,6 @@ static bool is_context(const struct learning *l, int reg, uint32_t at, uint32_t 
 	return r->lo < end && p->kind == WDX_PLACE_REG && p->reg == reg;
 }
 
-static unsigned width_of(uint8_t type)
-{
-	switch (type) {
-	case WDX_I32:
-	case WDX_F32:
-		return 4;
-	case WDX_I64:
-	case WDX_F64:
-		return 8;
-	case WDX_V128:
-		return CELL;
-	}
-	return 0; /* references are the engine's, not values to show */
-}
-
 static bool same_subject(const struct subject *a, const struct subject *b)
 {
 	return (a->kind == MEMORY) == (b->kind == MEMORY) && a->index == b->index;
@@ -208,7 +193,7 @@ static void judge_global(struct learning *l, const struct subject *s, const stru
 	const struct wdx_wasm_global *g = &l->c->wasm->globals.data[s->index];
 	const struct pointer *p;
 
-	if (a->indexed || !a->width || a->width != width_of(g->type) ||
+	if (a->indexed || !a->width || a->width != wdx_wasm_type_size(g->type) ||
 	    !(s->kind == GLOBAL_GET ? a->load : a->store))
 		return;
 	if (!g->imported) {
@@ -375,7 +360,7 @@ static struct wdx_error *put_globals(struct learning *l)
 		offsets[0] = m->globals.data[i].imported
 				     ? l->globals[i].offset
 				     : l->cells.offset + (int64_t)CELL * l->own[i];
-		if (!width_of(m->globals.data[i].type))
+		if (!wdx_wasm_type_size(m->globals.data[i].type))
 			continue;
 		if (m->globals.data[i].imported ? believe(l, &l->globals[i]) : own)
 			err = put_global(l, i, offsets, m->globals.data[i].imported ? 2 : 1);

@@ -404,6 +404,18 @@ void wdx_insn_at(const struct wdx_wasm *m, wdx_codepos pos, struct wdx_insn *ins
 	wdx_insn_decode(&r, insn);
 }
 
+const struct wdx_wasm_type *wdx_insn_calls(const struct wdx_wasm *m, wdx_codepos pos)
+{
+	struct wdx_insn insn;
+
+	wdx_insn_at(m, pos, &insn);
+	if (insn.opcode == WDX_WASM_CALL)
+		return wdx_wasm_functype(m, (uint32_t)insn.imm[0]);
+	if (insn.opcode == WDX_WASM_CALL_INDIRECT && insn.imm[0] < m->types.len)
+		return &m->types.data[insn.imm[0]];
+	return NULL;
+}
+
 void wdx_insn_labels(const struct wdx_wasm *m, const struct wdx_insn *insn, struct wdx_reader *r)
 {
 	const struct op *op;

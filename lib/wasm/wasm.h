@@ -48,6 +48,22 @@ enum wdx_valtype { /* the encodings of the specification */
 		   WDX_REF = 0x63, /* any other reference type */
 };
 
+/* Bytes of a value; 0: of a reference, which is the engine's and no value to show. */
+static inline unsigned wdx_wasm_type_size(uint8_t type)
+{
+	switch (type) {
+	case WDX_I32:
+	case WDX_F32:
+		return 4;
+	case WDX_I64:
+	case WDX_F64:
+		return 8;
+	case WDX_V128:
+		return 16;
+	}
+	return 0;
+}
+
 struct wdx_wasm_type {
 	uint32_t nparams, nresults;
 	const uint8_t *params, *results; /* enum wdx_valtype each; in the arena */
@@ -180,6 +196,9 @@ bool wdx_insn_next(struct wdx_insn_iter *it, struct wdx_insn *insn);
 
 /* The instruction at a position where one starts. */
 void wdx_insn_at(const struct wdx_wasm *m, wdx_codepos pos, struct wdx_insn *insn);
+
+/* The type of what the call or call_indirect at a position calls; NULL: there is neither. */
+const struct wdx_wasm_type *wdx_insn_calls(const struct wdx_wasm *m, wdx_codepos pos);
 
 /* For br_table and try_table: a reader at what follows the count, that is at imm[0] + 1 labels (the
  * default last), or at imm[1] catch clauses (a byte: kind; tag unless kind > 1; label). */

@@ -383,22 +383,6 @@ static void push_native(struct emit *e, const struct wdx_xnode *n)
 /* ---- numbers ----------------------------------------------------------------------------------
  */
 
-static unsigned type_size(uint8_t type)
-{
-	switch (type) {
-	case WDX_I32:
-	case WDX_F32:
-		return 4;
-	case WDX_I64:
-	case WDX_F64:
-		return 8;
-	case WDX_V128:
-		return 16;
-	default:
-		return 0;
-	}
-}
-
 /* Nowhere, but made of what is somewhere. */
 static bool is_number(const struct wdx_place *p)
 {
@@ -409,7 +393,7 @@ static bool is_number(const struct wdx_place *p)
 static bool emit_entity(struct emit *e, const struct wdx_xnode *n)
 {
 	const struct wdx_place *p = place_of(e, n->need);
-	unsigned size = type_size(e->t->x->need_type[n->need]);
+	unsigned size = wdx_wasm_type_size(e->t->x->need_type[n->need]);
 
 	if (!p)
 		return false;
@@ -749,7 +733,7 @@ static void whole_mem(struct emit *e, const struct wdx_xnode *n, const struct wd
 		      uint64_t bytes)
 {
 	uint8_t type = e->t->x->need_type[n->need];
-	unsigned size = type_size(type);
+	unsigned size = wdx_wasm_type_size(type);
 
 	if (!wdx_target_big_endian(env(e)->target) || (size && bytes == size) ||
 	    (type && !is_integer(type))) {
@@ -765,7 +749,7 @@ static void whole_const(struct emit *e, uint8_t type, uint64_t v, uint64_t bytes
 	if (type == WDX_V128)
 		fail(e, WDX_LOSS_MIXED_EXPR);
 	else if (type == WDX_F32 || type == WDX_F64)
-		implicit_value(e, v, type_size(type));
+		implicit_value(e, v, wdx_wasm_type_size(type));
 	else
 		value_const(e, type == WDX_I32 ? (uint32_t)v : v, bytes);
 }
@@ -776,7 +760,7 @@ static void whole(struct emit *e, uint8_t root, uint64_t bytes)
 	const struct wdx_xnode *n = node_at(e, root);
 	uint8_t type = e->t->x->need_type[n->need];
 	const struct wdx_place *p = place_of(e, n->need);
-	unsigned size = type_size(type);
+	unsigned size = wdx_wasm_type_size(type);
 
 	if (!p)
 		return;
