@@ -32,14 +32,14 @@ struct wdx_match {
 	const bool *preserved; /* by register */
 };
 
-/* Whether what the place holds is that wasm value, as far as it goes (flow.c). */
+/* Whether what the place holds is that wasm value, as far as it goes (match.c). */
 bool wdx_match_is(const struct flow *x, wdx_held h, uint32_t value);
 
 /* The wasm value to which the machine's adds *off, of which `width` bytes count; 0: none is known
- * (flow.c). */
+ * (match.c). */
 uint32_t wdx_match_summand(const struct flow *x, uint32_t mv, uint64_t *off, unsigned *width);
 
-/* The register in which calls bring results of that type; UINT32_MAX: not known (flow.c). */
+/* The register in which calls bring results of that type; UINT32_MAX: not known (match.c). */
 uint32_t wdx_match_result(const struct flow *x, uint8_t type);
 
 /* A claim that the code contradicts. */

@@ -285,6 +285,63 @@ static void take(struct flow *x)
 	memset(&x->ranges, 0, sizeof(x->ranges));
 }
 
+/* The convention first, for what is matched is matched by it. */
+static struct wdx_error *refine_all(struct flow *x)
+{
+	struct wdx_error *err = find_preserved(x);
+
+	if (!err)
+		err = learn_convention(x);
+	for (size_t i = 0; !err && i < x->map->funcs.len; i++)
+		err = refine_function(x, &x->map->funcs.data[i], i);
+	if (err)
+		return err;
+	wdx_flow_settle_entries(x);
+	if (x->nomem)
+		return &wdx_nomem;
+	take(x);
+	return NULL;
+}
+
+static void deinit(struct flow *x)
+{
+	wdx_values_deinit(&x->v);
+	wdx_machine_deinit(&x->m);
+	wdx_vec_free(&x->probes);
+	wdx_vec_free(&x->holdings);
+	wdx_vec_free(&x->users);
+	wdx_vec_free(&x->inputs);
+	wdx_vec_free(&x->edges);
+	wdx_vec_free(&x->makers);
+	wdx_vec_free(&x->made);
+	wdx_vec_free(&x->given);
+	wdx_vec_free(&x->terms);
+	wdx_vec_free(&x->sums);
+	wdx_vec_free(&x->terms_of.start);
+	wdx_vec_free(&x->terms_of.items);
+	wdx_vec_free(&x->inputs_of.start);
+	wdx_vec_free(&x->inputs_of.items);
+	wdx_vec_free(&x->holdings_of.start);
+	wdx_vec_free(&x->holdings_of.items);
+	wdx_vec_free(&x->pieces);
+	wdx_vec_free(&x->runs);
+	wdx_vec_free(&x->keys);
+	wdx_vec_free(&x->found);
+	wdx_vec_free(&x->best);
+	wdx_vec_free(&x->computed);
+	for (size_t i = 0; i < MAX_NESTED * MAX_OPERANDS; i++)
+		wdx_vec_free(&x->operands[i / MAX_OPERANDS][i % MAX_OPERANDS]);
+	wdx_vec_free(&x->entities);
+	wdx_vec_free(&x->ranges);
+	wdx_vec_free(&x->arguments);
+	free(x->assoc);
+	free(x->state);
+	free(x->open);
+	wdx_vec_free(&x->teachers);
+	free(x->preserved);
+	free(x->convention);
+}
+
 struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wasm,
 				  const struct wdx_target *target, const struct wdx_codeindex *code,
 				  struct wdx_flow_wish *wish, struct wdx_flow_stats *stats)
@@ -299,56 +356,11 @@ struct wdx_error *wdx_flow_refine(struct wdx_map *map, const struct wdx_wasm *wa
 	struct wdx_error *err = wdx_machine_init(&x.m, map, target, code);
 
 	memset(stats, 0, sizeof(*stats));
-	if (!err && wdx_machine_able(&x.m)) {
-		err = find_preserved(&x);
-		if (!err)
-			err = learn_convention(&x);
-		for (size_t i = 0; !err && i < map->funcs.len; i++)
-			err = refine_function(&x, &map->funcs.data[i], i);
-		if (!err) {
-			wdx_flow_settle_entries(&x);
-			err = x.nomem ? &wdx_nomem : NULL;
-		}
-		if (!err)
-			take(&x);
-	} else if (!err && wish->check) {
+	if (!err && wdx_machine_able(&x.m))
+		err = refine_all(&x);
+	else if (!err && wish->check)
 		for (size_t i = 0; i < map->funcs.len; i++)
 			wdx_check_skip(wish->check, map, &map->funcs.data[i]);
-	}
-	wdx_values_deinit(&x.v);
-	wdx_machine_deinit(&x.m);
-	wdx_vec_free(&x.probes);
-	wdx_vec_free(&x.holdings);
-	wdx_vec_free(&x.users);
-	wdx_vec_free(&x.inputs);
-	wdx_vec_free(&x.edges);
-	wdx_vec_free(&x.makers);
-	wdx_vec_free(&x.made);
-	wdx_vec_free(&x.given);
-	wdx_vec_free(&x.terms);
-	wdx_vec_free(&x.sums);
-	wdx_vec_free(&x.terms_of.start);
-	wdx_vec_free(&x.terms_of.items);
-	wdx_vec_free(&x.inputs_of.start);
-	wdx_vec_free(&x.inputs_of.items);
-	wdx_vec_free(&x.holdings_of.start);
-	wdx_vec_free(&x.holdings_of.items);
-	wdx_vec_free(&x.pieces);
-	wdx_vec_free(&x.runs);
-	wdx_vec_free(&x.keys);
-	wdx_vec_free(&x.found);
-	wdx_vec_free(&x.best);
-	wdx_vec_free(&x.computed);
-	for (size_t i = 0; i < MAX_NESTED * MAX_OPERANDS; i++)
-		wdx_vec_free(&x.operands[i / MAX_OPERANDS][i % MAX_OPERANDS]);
-	wdx_vec_free(&x.entities);
-	wdx_vec_free(&x.ranges);
-	wdx_vec_free(&x.arguments);
-	free(x.assoc);
-	free(x.state);
-	free(x.open);
-	wdx_vec_free(&x.teachers);
-	free(x.preserved);
-	free(x.convention);
+	deinit(&x);
 	return err;
 }

@@ -84,7 +84,7 @@ struct edge { /* wasm positions where a block of machine code is entered and lef
 /* How good it is to know a value in one way rather than another. */
 enum {
 	RANK_LASTING,
-	RANK_PASSING /* in a register that calls take */,
+	RANK_PASSING, /* in a register that calls take */
 	RANK_SUM,
 	RANK_COMPUTED,
 	RANK_ENTRY, /* what a register held on entry, which only a caller's frame may show */
@@ -93,7 +93,7 @@ enum {
 
 struct found { /* the outcome: where an entity is */
 	uint32_t lo, hi;
-	uint32_t place; /* of the machine; NONE: a constant; RANK_COMPUTED: in flow.computed */
+	uint32_t place; /* of the machine; NONE: a constant; of RANK_COMPUTED: in flow.computed */
 	uint32_t value; /* of the constant, in wasm values */
 	uint32_t rank;
 	uint64_t addend; /* of a sum */
@@ -176,14 +176,9 @@ static inline uint32_t wdx_flow_value_key(const struct flow *x, uint32_t value)
 
 static inline uint32_t wdx_flow_width_of(uint8_t type)
 {
-	switch (type) {
-	case WDX_I32:
-	case WDX_F32:
-		return 4;
-	case WDX_V128:
-		return 16;
-	}
-	return 8;
+	unsigned size = wdx_wasm_type_size(type);
+
+	return size ? size : 8;
 }
 
 static inline uint8_t wdx_flow_type_of(const struct flow *x, uint32_t local)
@@ -225,13 +220,12 @@ bool wdx_flow_may_teach(struct flow *x);
 bool wdx_flow_can_teach(const struct flow *x);
 void wdx_flow_vote(struct flow *x);
 void wdx_flow_elect(struct flow *x);
-/* By that: what places held on entry, and where the stack brings some (a bit for each eight bytes).
- */
+/* By that: what places held on entry; where the stack brings some (a bit for each eight bytes); the
+ * register that brings an argument (NONE: none, or it is not known). */
 void wdx_flow_take_arguments(struct flow *x);
-/* The register that brings the argument; NONE: none, or it is not known. */
+uint32_t wdx_flow_stack_arguments(const struct flow *x);
 uint32_t wdx_flow_argument_register(const struct flow *x, const struct wdx_wasm_func *f,
 				    uint32_t i);
-uint32_t wdx_flow_stack_arguments(const struct flow *x);
 
 /* ---- match.c: machine values are wasm values by what computes them ------------------------------
  */
@@ -240,8 +234,7 @@ void wdx_flow_take_results(struct flow *x);
 void wdx_flow_index_inputs(struct flow *x);
 void wdx_flow_match_merges(struct flow *x);
 
-/* ---- entries.c: parameters that only callers still know
- * ------------------------------------------
+/* ---- entries.c: parameters that only callers still know -----------------------------------------
  */
 
 /* Where the parameter is nowhere else, it is what its register held on entry. */
@@ -257,18 +250,21 @@ void wdx_flow_settle_entries(struct flow *x);
  */
 
 void wdx_flow_find_holdings(struct flow *x);
-/* Those of x->terms that may be root + off: the head of their chain, by value. */
+/* Finds the values that are sums. */
 void wdx_flow_index_terms(struct flow *x);
+/* Those of them that may be root + off: the head of their chain, by value. */
 uint32_t *wdx_flow_sums(const struct flow *x, uint32_t root, uint64_t off);
 void wdx_flow_find_users(struct flow *x);
 void wdx_flow_find_pieces(struct flow *x);
 /* The new map: locals and operand slots, the context pointer, and what else the old one says, of
  * kinds in [from, to) or all. */
 void wdx_flow_put_holders(struct flow *x);
+void wdx_flow_put_context(struct flow *x);
+void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all, uint32_t from,
+			  uint32_t to);
 /* A way to know a value in [lo, hi), as far as x->runs goes. */
 void wdx_flow_add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
 			const struct found *how);
-void wdx_flow_put_context(struct flow *x);
 /* Appends where in x->runs so many bytes of the value are known: in a place, or by way of others.
  */
 void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
@@ -290,8 +286,7 @@ bool wdx_flow_computable(const struct flow *x, uint32_t value);
 /* Appends where in x->runs the value can be computed from others. */
 void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
 		      struct founds *to);
+/* Its place in the map; NONE: memory is out. */
 uint32_t wdx_flow_computed_place(struct flow *x, const struct computed *c);
-void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all, uint32_t from,
-			  uint32_t to);
 
 #endif
