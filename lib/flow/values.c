@@ -6,7 +6,7 @@
  * every local that the loop sets gets a merge of its own, whose inputs are filled in as its
  * branches are met.
  */
-#include "flow/values.h"
+#include "flow/values_work.h"
 
 #include <string.h>
 
@@ -14,81 +14,12 @@
 #include "base/search.h"
 #include "wasm/opcode.h"
 
-#define NONE UINT32_MAX
-
 /* Locals compared at labels, all in all: a function that needs more is left alone. */
 enum { MAX_COMPARED = 1 << 24, MAX_STACK = 1 << 16 };
 enum { MAX_SELECTIONS = 8 }; /* of selections, gone through to see a type */
-enum { MAX_SAME = 8 };	     /* rounds in which merges are found to be of one value */
 
 /* Among so many values equal constants are found. */
 enum { RECENT = 65 };
-
-struct arrival { /* control comes to a label */
-	uint32_t from;
-	uint32_t time; /* changes made before */
-};
-
-struct label {
-	uint8_t opcode;
-	bool dead;	 /* what follows in it is not reached */
-	bool born_dead;	 /* the whole block is not */
-	uint32_t height; /* of the stack below its parameters */
-	uint32_t params, results, branch_arity;
-	uint32_t arrivals;  /* the first of them, in work.arrivals */
-	uint32_t first_phi; /* of a loop, in work.phis */
-	uint32_t opened;    /* changes made before */
-	uint32_t pos;
-};
-
-struct loop_phi {
-	uint32_t local, value, before; /* before: what the local holds where the loop is entered */
-};
-
-struct change {
-	uint32_t local;
-	uint32_t before; /* the local's change before this one */
-	struct wdx_segment s;
-};
-
-struct set {
-	uint32_t pos, local;
-};
-
-struct watch {		  /* a wanted slot, while the walk is in its range */
-	uint32_t operand; /* in wdx_values.operands */
-	uint32_t holder;  /* in wdx_values.slots */
-};
-
-struct watched { /* what was found of one */
-	uint32_t holder;
-	struct wdx_segment s;
-};
-
-struct wdx_values_work {
-	const struct wdx_wasm *m;
-	const struct wdx_wasm_func *f;
-	struct wdx_values *v;
-	WDX_VEC(uint32_t) stack;
-	WDX_VEC(uint32_t) open; /* find_sets(): labels, 1 + number of a loop */
-	WDX_VEC(struct label) labels;
-	WDX_VEC(struct arrival) arrivals; /* of open labels, in the order of the labels */
-	WDX_VEC(struct loop_phi) phis;
-	WDX_VEC(struct change) changes;
-	WDX_VEC(struct set) sets;
-	WDX_VEC(uint32_t) same; /* by value: what it is, itself if nothing else */
-	WDX_VEC(struct watch) watches;
-	WDX_VEC(struct watched) watched;
-	WDX_VEC(uint32_t) held; /* by each of wdx_values.slots, as seen last */
-	size_t next_operand;
-	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
-	uint32_t *locals, *last; /* by local: its value, its last change */
-	uint32_t constants[256]; /* by hash: the last of them, 0: none */
-	uint32_t next_loop;
-	uint32_t at; /* the instruction */
-	uint64_t budget;
-	bool unknown, nomem;
-};
 
 /* ---- building blocks --------------------------------------------------------------------------
  */
@@ -186,12 +117,6 @@ static void set_local(struct wdx_values_work *w, uint32_t local, uint32_t value,
 	w->last[local] = (uint32_t)w->changes.len - 1;
 }
 
-static void spend(struct wdx_values_work *w, uint64_t n)
-{
-	w->unknown |= w->budget < n;
-	w->budget -= w->unknown ? 0 : n;
-}
-
 /* ---- labels -----------------------------------------------------------------------------------
  */
 
@@ -230,7 +155,7 @@ static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
 		uint32_t local = w->sets.data[i].local, before = w->locals[local], phi;
 		struct loop_phi *slot;
 
-		spend(w, 1);
+		wdx_values_spend(w, 1);
 		if (w->unknown)
 			return;
 		if (is_phi_of(w, before, l->pos, local))
@@ -303,13 +228,14 @@ static void branch(struct wdx_values_work *w, uint64_t depth, uint32_t from)
 	i = w->labels.len - 1 - depth;
 	l = &w->labels.data[i];
 	if (l->opcode == WDX_WASM_LOOP) /* each of its merges has one more input */
-		spend(w, (i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len) -
-				 l->first_phi);
+		wdx_values_spend(
+			w, (i + 1 < w->labels.len ? w->labels.data[i + 1].first_phi : w->phis.len) -
+				   l->first_phi);
 	if (!i) /* the function's own: nothing comes behind it */
 		return;
 	/* behind the label's others, before those of labels inside it */
 	at = i + 1 < w->labels.len ? w->labels.data[i + 1].arrivals : w->arrivals.len;
-	spend(w, w->arrivals.len - at);
+	wdx_values_spend(w, w->arrivals.len - at);
 	if (w->unknown || !wdx_vec_reserve(&w->arrivals, 1)) {
 		w->nomem |= !w->unknown;
 		return;
@@ -393,13 +319,13 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 
 	if (!n)
 		return;
-	spend(w, end - l->opened);
+	wdx_values_spend(w, end - l->opened);
 	for (size_t i = l->opened; i < end && !w->nomem && !w->unknown; i++) {
 		uint32_t local = w->changes.data[i].local;
 
 		if (!is_last_change(w, i))
 			continue;
-		spend(w, n);
+		wdx_values_spend(w, n);
 		set_local(w, local, meet(w, a, n, pos, local, &ways), next);
 	}
 }
@@ -505,7 +431,7 @@ static void open_else(struct wdx_values_work *w, const struct wdx_insn *insn)
 	for (size_t i = l->opened, end = w->changes.len; i < end && !w->unknown; i++) {
 		uint32_t local = w->changes.data[i].local, change = w->last[local];
 
-		spend(w, 1);
+		wdx_values_spend(w, 1);
 		if (is_last_change(w, i))
 			set_local(w, local, value_then(w, l->opened, &change), next);
 	}
@@ -803,214 +729,6 @@ static void file_segments(struct wdx_values_work *w)
 	v->segments.len = nsegments;
 }
 
-/* ---- merges of nothing ------------------------------------------------------------------------
- *
- * Compilers set a local to what it holds, which makes a merge of one value and the merge itself.
- */
-
-static uint32_t same_as(const struct wdx_values_work *w, uint32_t value)
-{
-	uint32_t *same = w->same.data;
-
-	while (same[value] != value)
-		value = same[value] = same[same[value]];
-	return value;
-}
-
-/* The only value that goes into the merge but itself; 0: there are several, or one is not known. */
-static uint32_t only_input(const struct wdx_values_work *w, uint32_t phi)
-{
-	const struct wdx_value *v = &w->v->values.data[phi];
-	uint32_t only = 0;
-
-	for (uint32_t i = 0; i < v->n; i++) {
-		uint32_t value = same_as(w, w->v->inputs.data[v->first + i]);
-
-		if (value == phi || (value && value == only))
-			continue;
-		if (!value || only)
-			return 0;
-		only = value;
-	}
-	return only;
-}
-
-/* false: there are none. */
-static bool find_same(struct wdx_values_work *w)
-{
-	size_t n = w->v->values.len;
-	bool more = true, any = false;
-
-	w->same.len = 0;
-	if (!wdx_vec_reserve(&w->same, n)) {
-		w->nomem = true;
-		return false;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		w->same.data[i] = i;
-	for (unsigned round = 0; more && round < MAX_SAME; round++) {
-		more = false;
-		for (uint32_t i = 1; i < n; i++) {
-			uint32_t only =
-				w->v->values.data[i].kind == WDX_VALUE_PHI && w->same.data[i] == i
-					? only_input(w, i)
-					: 0;
-
-			if (only)
-				w->same.data[i] = only;
-			more |= only != 0;
-		}
-		any |= more;
-	}
-	return any;
-}
-
-static void replace(const struct wdx_values_work *w, uint32_t *value)
-{
-	*value = same_as(w, *value);
-}
-
-/* Puts what they are in place of such merges. */
-static void resolve_same(struct wdx_values_work *w)
-{
-	struct wdx_values *v = w->v;
-	struct wdx_segment *s;
-	struct wdx_wasm_store *store;
-	struct wdx_value_use *use;
-	struct wdx_value *i;
-	uint32_t *in;
-
-	if (!find_same(w))
-		return;
-	wdx_vec_each (s, &v->segments)
-		replace(w, &s->value);
-	wdx_vec_each (in, &v->inputs)
-		replace(w, in);
-	wdx_vec_each (store, &v->stores)
-		replace(w, &store->value);
-	wdx_vec_each (use, &v->uses)
-		replace(w, &use->value);
-	wdx_vec_each (i, &v->values) {
-		if (i->kind != WDX_VALUE_INSN)
-			continue;
-		replace(w, &i->operands[0]);
-		replace(w, &i->operands[1]);
-		if (i->arg)
-			replace(w, &i->arg);
-		if (i->type == WDX_WASM_SELECT)
-			i->bits = same_as(w, (uint32_t)i->bits);
-	}
-}
-
-/* ---- the operand stack ------------------------------------------------------------------------
- */
-
-static int by_number(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Which slots are wanted anywhere. */
-static void find_slots(struct wdx_values_work *w)
-{
-	size_t n = 0, nslots = w->v->noperands;
-	uint32_t *slots;
-
-	w->v->slots.len = w->held.len = 0;
-	if (!nslots)
-		return;
-	if (!wdx_vec_reserve(&w->v->slots, nslots) || !wdx_vec_reserve(&w->held, nslots)) {
-		w->nomem = true;
-		return;
-	}
-	slots = w->v->slots.data;
-	for (size_t i = 0; i < nslots; i++)
-		slots[i] = w->v->operands[i].slot;
-	qsort(slots, nslots, sizeof(*slots), by_number);
-	for (size_t i = 0; i < nslots; i++)
-		if (!i || slots[i] != slots[i - 1])
-			slots[n++] = slots[i];
-	w->v->slots.len = w->held.len = n;
-	memset(w->held.data, 0, n * sizeof(*w->held.data));
-}
-
-/* Those whose ranges begin by pos. */
-static void begin_watches(struct wdx_values_work *w, uint32_t pos)
-{
-	const struct wdx_operand *o = w->v->operands;
-
-	for (; w->next_operand < w->v->noperands && o[w->next_operand].lo <= pos;
-	     w->next_operand++) {
-		struct watch *k = wdx_vec_push(&w->watches);
-		uint32_t holder = wdx_values_slot(w->v, o[w->next_operand].slot);
-
-		w->nomem |= !k;
-		if (w->nomem)
-			return;
-		*k = (struct watch){(uint32_t)w->next_operand, holder - w->v->nlocals};
-	}
-}
-
-static void note_held(struct wdx_values_work *w, uint32_t holder, uint32_t pos, uint32_t value)
-{
-	struct watched *s;
-
-	if (w->held.data[holder] == value)
-		return;
-	w->held.data[holder] = value;
-	s = wdx_vec_push(&w->watched);
-	if (s)
-		*s = (struct watched){holder, {pos, value}};
-	w->nomem |= !s;
-}
-
-static void note_type(struct wdx_values_work *w, struct wdx_operand *o, uint32_t value)
-{
-	uint8_t type = value ? wdx_value_type(w->m, w->f, w->v, value) : 0;
-
-	if (value && (!type || (o->type && o->type != type)))
-		o->type = WDX_OPERAND_MIXED;
-	else if (value)
-		o->type = type;
-}
-
-/* Drops those whose ranges end by pos; another may want the same slot still. */
-static void end_watches(struct wdx_values_work *w, uint32_t pos)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->watches.len; i++) {
-		struct watch watch = w->watches.data[i];
-
-		if (w->v->operands[watch.operand].hi <= pos)
-			note_held(w, watch.holder, pos, 0);
-		else
-			w->watches.data[n++] = watch;
-	}
-	w->watches.len = n;
-}
-
-/* What the wanted slots hold before the instruction at pos. */
-static void watch(struct wdx_values_work *w, uint32_t pos)
-{
-	begin_watches(w, pos);
-	if (!w->watches.len || w->nomem)
-		return;
-	end_watches(w, pos);
-	spend(w, w->watches.len);
-	for (size_t i = 0; i < w->watches.len && !w->nomem; i++) {
-		const struct watch *k = &w->watches.data[i];
-		uint32_t slot = w->v->slots.data[k->holder];
-		bool there = slot < w->stack.len && !top(w)->dead;
-		uint32_t value = there ? w->stack.data[slot] : 0;
-
-		note_held(w, k->holder, pos, value);
-		note_type(w, &w->v->operands[k->operand], value);
-	}
-}
-
 static void reset(struct wdx_values_work *w)
 {
 	w->v->values.len = w->v->inputs.len = w->v->ways.len = w->v->stores.len = w->v->uses.len =
@@ -1030,19 +748,19 @@ static void walk(struct wdx_values_work *w)
 	struct wdx_insn insn;
 
 	find_sets(w);
-	find_slots(w);
+	wdx_values_find_slots(w);
 	if (!w->unknown && !w->nomem)
 		begin(w);
 	wdx_insn_begin(&it, w->m, w->f);
 	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn)) {
-		watch(w, insn.pos.v);
+		wdx_values_watch(w, insn.pos.v);
 		step(w, &insn);
 	}
 	wdx_error_destroy(it.err);
 	if (!w->unknown && !w->nomem)
 		file_segments(w);
 	if (!w->unknown && !w->nomem)
-		resolve_same(w);
+		wdx_values_resolve_same(w);
 }
 
 /* What they hold in the rest of the body may be of another type. */
@@ -1120,15 +838,6 @@ uint32_t wdx_value_at(const struct wdx_values *v, uint32_t holder, uint32_t pos)
 		wdx_search(i, first, v->first[holder + 1], v->segments.data[i].pos <= pos);
 
 	return behind == first ? 0 : v->segments.data[behind - 1].value;
-}
-
-uint32_t wdx_values_slot(const struct wdx_values *v, uint32_t slot)
-{
-	const uint32_t *found =
-		v->slots.len ? bsearch(&slot, v->slots.data, v->slots.len, sizeof(slot), by_number)
-			     : NULL;
-
-	return found ? v->nlocals + (uint32_t)(found - v->slots.data) : NONE;
 }
 
 static uint8_t result_type(const struct wdx_wasm *m, const struct wdx_value *v)
