@@ -25,14 +25,13 @@
 
 enum wdx_interval_flags {
 	WDX_IV_DISPLACED = 1,
-	WDX_IV_STALE = 2, /* linear memory may lack a store that wasm has made by then */
-	WDX_IV_LATE =
-		128, /* the same, and it may be a static's: what is shown of those is not true */
+	WDX_IV_STALE = 2,  /* linear memory may lack a store that wasm has made by then */
 	WDX_IV_PART = 4,   /* the first of its part */
 	WDX_IV_EFFECT = 8, /* the first in native order in which its instruction's effect happens */
 	WDX_IV_ASTRAY = 16, /* true, but out of the order of its stretch: no place to stop at */
-	WDX_IV_ASIDE = 64,  /* without position, and leads to the code behind it: it stands where
-			       that  was moved out of line */
+	WDX_IV_LATE = 32,  /* stale, and it may be a static's: what is shown of those is not true */
+	WDX_IV_ASIDE = 64, /* without position, and leads to the code behind it: it stands where
+			      that was moved out of line */
 };
 
 struct wdx_interval {
