@@ -39,7 +39,8 @@ enum wdx_debugger {
 /* Where variables are taken from.  The machine code is followed on x86-64 and aarch64, where the
  * map has its bytes. */
 enum wdx_recover {
-	WDX_RECOVER_ALL,  /* as with code, and computed again: constants, another value plus one */
+	WDX_RECOVER_ALL,  /* as with code; and what is nowhere: computed again, from constants and
+			     integers that are somewhere, or as callers still show it */
 	WDX_RECOVER_CODE, /* the machine code: claims of the map that it proves, and what else it
 			     shows registers and memory to hold */
 	WDX_RECOVER_NONE, /* the map alone: its claims are taken as they are */

@@ -20,7 +20,8 @@ struct wdx_flow_stats {
 
 struct wdx_flow_wish {
 	struct wdx_operands operands; /* slots of the operand stack that are to be found, by lo */
-	bool compute; /* what is nowhere may be computed: by constants, sums, and what made it */
+	bool compute; /* what is nowhere may be computed: by constants, sums, and what made it; or
+			 be what callers show it to be */
 	struct wdx_check *check; /* NULL: the claims are not judged */
 };
 
