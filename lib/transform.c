@@ -176,7 +176,6 @@ static struct wdx_error *translate(struct run *r)
 	r->relocatable = wdx_pointers_relocate(&r->xlat.pointers);
 	pass.addresses = r->relocatable;
 	r->xlat.module_name = c->module_name;
-	r->xlat.dwarf_version = pass.version;
 	r->xlat.env.dwarf_version = pass.version;
 	if (c->trace) {
 		err = wdx_trace_create(&r->trace, pass.visitor, pass.arg, c->trace);

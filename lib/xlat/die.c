@@ -494,7 +494,7 @@ static bool emit_undescribed(struct wdx_xlat *x, struct wdx_emit *e)
 /* One unit for all of them, so that backtraces name every wasm function. */
 static void undescribed_unit(struct wdx_xlat *x, struct wdx_emit *e)
 {
-	unsigned version = x->dwarf_version;
+	unsigned version = x->env.dwarf_version;
 
 	wdx_emit_unit(e, version, wdx_target_address_size(x->target));
 	wdx_emit_base(e, x->text_addr);

@@ -33,7 +33,7 @@ static const struct names *names_of(const struct wdx_xlat *x)
 		 DW_AT_call_origin, DW_AT_call_target, DW_AT_call_value},
 	};
 
-	return &names[x->dwarf_version >= 5];
+	return &names[x->env.dwarf_version >= 5];
 }
 
 /* The first argument of a call that returns there or behind it. */
@@ -173,8 +173,8 @@ bool wdx_xlat_promises(const struct wdx_xlat *x, const struct wdx_cursor *c)
 
 void wdx_xlat_promise(const struct wdx_xlat *x, const struct wdx_cursor *c, struct wdx_emit *e)
 {
-	struct wdx_attr promise = {.name = x->dwarf_version >= 5 ? DW_AT_call_all_calls
-								 : DW_AT_GNU_all_call_sites,
+	struct wdx_attr promise = {.name = x->env.dwarf_version >= 5 ? DW_AT_call_all_calls
+								     : DW_AT_GNU_all_call_sites,
 				   .form = DW_FORM_flag,
 				   .form_class = WDX_CLASS_FLAG,
 				   .value = x->pointers.lldb};

@@ -41,8 +41,7 @@ struct wdx_xlat {
 	struct wdx_xenv env;
 	uint64_t text_addr; /* of native offset 0 in the side-car */
 	const char *module_name;
-	unsigned dwarf_version; /* of the output */
-	bool *preserved;	/* by DWARF register number; npreserved of them */
+	bool *preserved; /* by DWARF register number; npreserved of them */
 	size_t npreserved;
 	bool *described;    /* by function of the map: has an entry */
 	uint32_t *entry_of; /* likewise: 1 + which of `entries` is its first; 0: it has none */
