@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* What the files share that make and ask the index of the code. */
+/* What the files share that make the index of the code, and ask it. */
 #ifndef WDX_FLOW_CODE_WORK_H
 #define WDX_FLOW_CODE_WORK_H
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "native/modrm.h"
 
 enum { MAX_HEAD = 8, MAX_SHAPES = 1 << 15 };
 
@@ -157,13 +158,10 @@ static unsigned opcode_end(const uint8_t *p, bool *modrm)
  * follow. */
 static unsigned address_bytes(const uint8_t *p, unsigned *disp)
 {
-	unsigned mod = p[0] >> 6, rm = p[0] & 7;
-	bool sib = mod != 3 && rm == 4;
+	unsigned bytes = p[0] >> 6 != 3 && (p[0] & 7) == 4 ? 2 : 1; /* ModRM, SIB */
 
-	*disp = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-	if (!mod && (rm == 5 || (sib && (p[1] & 7) == 5)))
-		*disp = 4;
-	return sib ? 2 : 1;
+	*disp = wdx_modrm_size(p) - bytes;
+	return bytes;
 }
 
 /* How many bytes come before the numbers; *disp: of the displacement.  Of an aarch64 instruction

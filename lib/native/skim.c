@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <stdbool.h>
 
+#include "native/modrm.h"
 #include "native/native.h"
 
 /* ---- x86-64 -----------------------------------------------------------------------------------
@@ -131,18 +132,6 @@ static bool is_frame(uint8_t sib, uint8_t rex, bool based)
 	       (based && !(rex & REX_B) && (base == RSP || base == RBP));
 }
 
-/* The bytes of the ModRM byte at p and of what it calls for: a SIB byte, a displacement. */
-static unsigned address_size(const uint8_t *p)
-{
-	static const uint8_t sizes[4][8] = {{1, 1, 1, 1, 2, 5, 1, 1},
-					    {2, 2, 2, 2, 3, 2, 2, 2},
-					    {5, 5, 5, 5, 6, 5, 5, 5},
-					    {1, 1, 1, 1, 1, 1, 1, 1}};
-	unsigned mod = p[0] >> 6, base = p[0] & 7;
-
-	return sizes[mod][base] + (mod == 0 && base == RSP && (p[1] & 7) == RBP ? 4 : 0);
-}
-
 /* Whether the ModRM byte at p names memory of the frame, or a register. */
 static bool is_stack(const uint8_t *p, uint8_t rex)
 {
@@ -202,7 +191,7 @@ static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 	if (!what || (narrow && what & (J | C)))
 		return unknown;
 	if (what & M)
-		at += address_size(modrm);
+		at += wdx_modrm_size(modrm);
 	if (what & J)
 		to = displacement(at, what);
 	if (what & B)
