@@ -460,7 +460,7 @@ bool wdx_code_fixed(const struct wdx_codeindex *c, const struct wdx_code_func *f
 	for (uint32_t i = wdx_code_bound(c, f, lo); i < end && c->positions[i] < hi; i++) {
 		const struct wdx_interval *iv = &c->intervals.data[c->by_wasm[i]];
 
-		if (!(iv->flags & WDX_IV_DISPLACED) && weight_of(c, iv) & (FIXED | TRAPS))
+		if (!(iv->flags & WDX_IV_DISPLACED) && weight_of(c, iv) & FIXED)
 			return true;
 	}
 	return false;

@@ -629,26 +629,41 @@ static bool is_conditional(uint8_t opcode)
 	return opcode == WDX_WASM_IF || opcode == WDX_WASM_BR_IF || opcode == WDX_WASM_BR_TABLE;
 }
 
+static bool falls_through(uint8_t opcode)
+{
+	return opcode == WDX_WASM_END || opcode == WDX_WASM_LOOP;
+}
+
+static bool leaves(uint8_t opcode)
+{
+	return opcode == WDX_WASM_RETURN || opcode == WDX_WASM_UNREACHABLE;
+}
+
 /* What the phi gets from a block of machine code that is left at that control instruction.  Where
  * it is conditional and what comes behind has no code, either way may have led on from there: then
  * both must bring the same.  Where it leads to no label of the phi's, the phi must be in force
  * already. 0: not known. */
 static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 {
-	const struct wdx_wasm *m = x->wasm;
-	uint32_t value = input_from(x, phi, exit, MAX_DEPTH), end = x->f->wasm->end.v, next;
+	const uint8_t *code = x->wasm->data + x->wasm->code.v;
+	uint32_t value = input_from(x, phi, exit, MAX_DEPTH), end = x->f->wasm->end.v;
+	bool more = is_conditional(code[exit]);
 
 	if (!value)
 		return wdx_value_at(&x->v, x->v.values.data[phi].arg, exit) == phi ? phi : 0;
-	for (unsigned step = 0; is_conditional(m->data[m->code.v + exit]); step++, exit = next) {
-		uint32_t other;
+	for (unsigned step = 0; more; step++) {
+		uint32_t next = way_out(x, exit + 1), other;
 
-		next = way_out(x, exit + 1);
 		if (next >= end || wdx_code_fixed(x->code, x->f, exit + 1, next + 1))
 			return value;
 		other = input_from(x, phi, next, MAX_DEPTH);
-		if (step == MAX_EMPTY || !*x->steps || (other && other != value))
+		if (!other && leaves(code[next]))
+			return value;
+		if (step == MAX_EMPTY || !*x->steps ||
+		    (other ? other != value : !falls_through(code[next])))
 			return 0;
+		more = !other || is_conditional(code[next]);
+		exit = next;
 	}
 	return value;
 }
