@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stepper_expr.h"
+#include "stepper/expr.h"
 
 static const char *const lost_names[NLOST] = {"none",	"entry", "scope",  "local", "stack",
 					      "global", "frame", "static", "other"};

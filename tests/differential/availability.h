@@ -3,7 +3,7 @@
 #ifndef DIFFERENTIAL_AVAILABILITY_H
 #define DIFFERENTIAL_AVAILABILITY_H
 
-#include "stepper.h"
+#include "stepper/stepper.h"
 
 enum lost {
 	LOST_NONE,

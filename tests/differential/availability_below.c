@@ -24,7 +24,7 @@
 #include "flow/check.h"
 #include "flow/flow.h"
 #include "flow/machine.h"
-#include "stepper_expr.h"
+#include "stepper/expr.h"
 
 enum { MAX_LOCALS = 16 };
 

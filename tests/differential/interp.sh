@@ -4,7 +4,7 @@
 # The interpreter does what the engine does: the same output, exit status and memory at the end, for
 # the test modules, for every operation on numbers, and for what runs of the corpus (CORPUS, or
 # ../shared/corpus).  Clock and random numbers are made up on both sides.  And it stops where it
-# is told to (interp_test.c).
+# is told to (interp/test.c).
 . "$(dirname "$0")/../lib.sh"
 need_engine "$ENGINE"
 
