@@ -233,7 +233,7 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 	bool known = false;
 
 	x->f = &x->code->funcs.data[i];
-	if (x->f->wasm && f->nentities) {
+	if (x->f->wasm && x->map->entities.len) {
 		x->stats->functions++;
 		x->m.arguments = wdx_flow_stack_arguments(x);
 		err = analyse(x, &known);

@@ -44,6 +44,20 @@ struct entered { /* what calls pass: function that takes it, register, place */
 };
 
 static const struct match cases[] = {
+	/* 0: mov rcx,[rdi+56]; mov eax,[rcx+8]; 7: lea ecx,[rax+1]; R: mov eax,ecx; ret; g: ret */
+	{"a function of which the map claims nothing", 0,
+	 "0061736d010000000109026000017f60017f00030302000105030100010a15021001017f4108"
+	 "2802002100200041016a0b02000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux"
+	 "-gnu\",\"module\":{\"size\":52,\"sha256\":\"8c549a375ca0747226a9399153eda3bf"
+	 "c4a78a7c8c687fd1c55bd46148101a0e\"},\"offsets\":\"code-section\",\"code\":{"
+	 "\"size\":14,\"bytes\":\"SItPOItBCI1IAYnIw8M=\"},\"preserved\":[\"rbx\",\"rbp"
+	 "\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":[{\"index\":0,\"sy"
+	 "mbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":13,\"pairs\":[[0,7],[7,16],[10,17]]"
+	 "}]},{\"index\":1,\"symbol\":\"g\",\"parts\":[{\"lo\":13,\"hi\":14,\"pairs\":"
+	 "[[13,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[13,14,{\"reg\":\"rdi\"}]]}"
+	 "]}]}",
+	 "0-7 =0; 7-c r0; c-d r2 plus -1"},
 	/* imul eax, edx, 3; a1: mov ecx, eax; a2: test edi,edi; jne M; a3: imul eax, edx, 5; a4:
 	 * mov ecx, eax; a5: cmp edi, 7; je M; a6: mov eax, esi; M: add eax, ecx; R: ret */
 	{"a way in without code is not its neighbour", 3,
