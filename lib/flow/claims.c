@@ -245,6 +245,8 @@ void wdx_flow_vote(struct flow *x)
 		unsigned way = way_of(x, x->m.values.data[i].reg);
 		uint32_t value = x->assoc[i];
 
+		if (value == CONTEXT && way < MAX_WAYS)
+			x->convention->context_votes[way]++;
 		if (!value || value == CONTEXT)
 			continue;
 		if (argument(x, x->f->wasm, x->v.values.data[value].arg, &a) && may_come(&a, way))
@@ -271,8 +273,31 @@ static uint16_t elected(const uint32_t *votes)
 	return votes[best] > 1 && votes[best] >= sum - sum / 10 ? (uint16_t)best : UINT16_MAX;
 }
 
+/* Whether so many have shown it to come in one way, and none in another. */
+static bool is_agreed(const uint32_t *votes)
+{
+	unsigned ways = 0, most = 0;
+
+	for (unsigned way = 0; way < MAX_WAYS; way++) {
+		ways += votes[way] != 0;
+		most = votes[way] > most ? votes[way] : most;
+	}
+	return ways == 1 && most >= AGREED;
+}
+
+/* Every function can take the context, and only claims show it: all must agree. */
+static uint16_t agreed(const uint32_t *votes)
+{
+	uint16_t way = 0;
+
+	while (way < MAX_WAYS && !votes[way])
+		way++;
+	return is_agreed(votes) ? way : UINT16_MAX;
+}
+
 void wdx_flow_elect(struct flow *x)
 {
+	x->convention->context = agreed(x->convention->context_votes);
 	for (unsigned c = 0; c < NCLASSES; c++)
 		for (unsigned n = 0; n <= MAX_ARGS; n++)
 			x->convention->way[c][n] = elected(x->convention->votes[c][n]);
@@ -281,11 +306,19 @@ void wdx_flow_elect(struct flow *x)
 			x->map->results[c] = 1u + x->convention->way[c][MAX_ARGS];
 }
 
-/* What the arguments' places held on entry are the parameters. */
+static void take_context(struct flow *x)
+{
+	for (uint32_t i = 1; i <= x->m.nentries; i++)
+		if (way_of(x, x->m.values.data[i].reg) == x->convention->context)
+			associate(x, i, CONTEXT);
+}
+
+/* What the arguments' places held on entry are the parameters, and the context. */
 void wdx_flow_take_arguments(struct flow *x)
 {
 	struct argument a;
 
+	take_context(x);
 	for (uint32_t k = 1; k < x->v.values.len; k++) {
 		const struct wdx_value *v = &x->v.values.data[k];
 
@@ -332,12 +365,12 @@ uint32_t wdx_flow_stack_arguments(const struct flow *x)
 	return bits;
 }
 
-/* Whether the function takes an argument of which not enough is known. */
+/* Whether the function takes an argument, the context too, of which not enough is known. */
 bool wdx_flow_may_teach(struct flow *x)
 {
 	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
 	struct argument a;
-	bool may = false;
+	bool may = x->convention->heard_context++ < ENOUGH;
 
 	for (uint32_t i = 0; i < t->nparams; i++)
 		may |= argument(x, x->f->wasm, i, &a) &&
@@ -360,23 +393,13 @@ static bool gets_result(const struct flow *x, unsigned class)
 	return false;
 }
 
-/* Whether so many have shown it to come in one way, and none in another. */
-static bool is_agreed(const uint32_t *votes)
-{
-	unsigned ways = 0, most = 0;
-
-	for (unsigned way = 0; way < MAX_WAYS; way++) {
-		ways += votes[way] != 0;
-		most = votes[way] > most ? votes[way] : most;
-	}
-	return ways == 1 && most >= AGREED;
-}
-
 bool wdx_flow_can_teach(const struct flow *x)
 {
 	const struct wdx_wasm_type *t = &x->wasm->types.data[x->f->wasm->type];
 	struct argument a;
 
+	if (!is_agreed(x->convention->context_votes))
+		return true;
 	for (uint32_t i = 0; i < t->nparams; i++)
 		if (argument(x, x->f->wasm, i, &a) &&
 		    !is_agreed(x->convention->votes[a.class][a.nth]))

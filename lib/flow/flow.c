@@ -217,6 +217,7 @@ static struct wdx_error *learn_convention(struct flow *x)
 	if (!x->convention)
 		return &wdx_nomem;
 	memset(x->convention->way, 0xff, sizeof(x->convention->way));
+	x->convention->context = UINT16_MAX;
 	if (!find_teachers(x))
 		return &wdx_nomem;
 	for (uint64_t lo = 0, hi = SMALL; !err && lo <= UINT32_MAX; lo = hi, hi *= 2)

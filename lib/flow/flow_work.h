@@ -71,6 +71,8 @@ struct convention {
 	uint32_t heard[NCLASSES][MAX_ARGS]; /* functions looked at that take one */
 	uint32_t votes[NCLASSES][MAX_ARGS + 1][MAX_WAYS];
 	uint16_t way[NCLASSES][MAX_ARGS + 1]; /* UINT16_MAX: not known; the last is the result's */
+	uint32_t heard_context, context_votes[MAX_WAYS];
+	uint16_t context; /* where it comes, likewise */
 };
 
 /* Steps of searches in one function. */

@@ -24,6 +24,8 @@ floors()
 		types-O0-dw5  2   90.4  93.3
 		types-O2-dw4  0   94.6  96.0
 		types-O2-dw4  2   90.4  93.1
+		rusty-O0-dw4  0   89.4  92.4
+		rusty-O0-dw4  2   85.3  88.7
 	END
 }
 
@@ -50,7 +52,7 @@ agrees()
 		had = int(words[words.index("all") + 3]) - int(words[words.index("constant") + 1])
 		counted = json.load(open(sys.argv[1]))["covered_bytes"]
 		print("measured", had, "counted", counted)
-		sys.exit(abs(had - counted) > 0.005 * counted)
+		sys.exit(abs(had - counted) > 0.01 * counted)
 	END
 }
 
