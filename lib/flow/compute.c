@@ -6,6 +6,84 @@
  */
 #include "flow/flow_work.h"
 
+/* ---- cells of globals -------------------------------------------------------------------------
+ */
+
+uint32_t wdx_flow_cell_of(const struct flow *x, uint32_t get, int64_t *off)
+{
+	const struct wdx_map_global *g;
+	const struct wdx_place *p;
+	struct wdx_insn insn;
+
+	wdx_insn_at(x->wasm, (wdx_codepos){get}, &insn);
+	wdx_vec_each (g, &x->map->globals)
+		if (g->index == insn.imm[0])
+			break;
+	if (g == x->map->globals.data + x->map->globals.len || g->index >= x->wasm->globals.len)
+		return 0;
+	p = &x->map->places.data[g->place];
+	if (p->kind != WDX_PLACE_MEM || p->base != WDX_BASE_CONTEXT || p->n != 1)
+		return 0;
+	*off = x->map->offsets.data[p->first];
+	return wdx_flow_width_of(x->wasm->globals.data[g->index].type);
+}
+
+/* Whether the function sets no global, nor anything that it calls; a compiler may call what the
+ * wasm code does not, and may put what that calls in its place. */
+static bool keeps_globals(const struct flow *x)
+{
+	const struct wdx_minsn *i;
+
+	wdx_vec_each (i, &x->m.insns)
+		if (i->a->call)
+			return false;
+	for (uint32_t pos = x->f->wasm->code.v; pos < x->f->wasm->end.v; pos++) {
+		uint8_t kinds = x->wasm->kinds[pos];
+
+		if (kinds & WDX_INSN_CALL ||
+		    (kinds & WDX_INSN_START && wdx_flow_is_opcode(x, pos, WDX_WASM_GLOBAL_SET)))
+			return false;
+	}
+	return true;
+}
+
+/* What global.get gave is still in the cell, which is found by the context.  As an operand only: a
+ * debugger would change the global with the local. */
+static void use_cell(struct flow *x, uint32_t value, uint32_t width, struct founds *to)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+	const uint32_t *start = x->holdings_of.start.data + wdx_flow_value_key(x, CONTEXT);
+	struct found how = {.rank = RANK_CELL};
+	int64_t off;
+
+	if (v->kind != WDX_VALUE_INSN || v->type != WDX_WASM_GLOBAL_GET ||
+	    wdx_flow_cell_of(x, v->pos, &off) < width)
+		return;
+	if (x->keeps == KEEPS_UNKNOWN)
+		x->keeps = keeps_globals(x) ? KEEPS_GLOBALS : KEEPS_NOTHING;
+	how.addend = (uint64_t)off;
+	for (uint32_t i = start[0]; x->keeps == KEEPS_GLOBALS && i < start[1]; i++) {
+		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
+
+		how.place = h->place;
+		if (h->width >= 8)
+			wdx_flow_add_where(x, to, h->lo, h->hi, &how);
+	}
+}
+
+uint32_t wdx_flow_cell_place(struct flow *x, const struct found *f)
+{
+	bool slot = f->place >= x->m.nregs;
+	int64_t offsets[2] = {slot ? x->m.slots[f->place - x->m.nregs].off : (int64_t)f->addend,
+			      (int64_t)f->addend};
+
+	return wdx_map_place_mem(x->map, slot ? WDX_BASE_CFA : WDX_BASE_REG, slot ? 0 : f->place,
+				 offsets, slot ? 2 : 1);
+}
+
+/* ---- results ----------------------------------------------------------------------------------
+ */
+
 static const struct {
 	uint8_t operands, width;
 } rows[256] = {
@@ -32,11 +110,13 @@ static bool find_operands(struct flow *x, uint32_t value, struct computed *c, un
 	struct founds *of = x->operands[depth];
 
 	for (unsigned i = 0; i < c->n; i++) {
-		uint32_t is = operand(&x->v.values.data[value], i);
+		uint32_t is = operand(&x->v.values.data[value], i), width = i < 2 ? c->width : 4;
 
 		of[i].len = 0;
-		if (is && !x->nomem)
-			wdx_flow_find_value(x, is, i < 2 ? c->width : 4, depth, &of[i]);
+		if (is && !x->nomem) {
+			wdx_flow_find_value(x, is, width, depth, &of[i]);
+			use_cell(x, is, width, &of[i]);
+		}
 		wdx_flow_keep_best(x, &of[i]);
 		if (!of[i].len)
 			return false;

@@ -96,6 +96,7 @@ static bool prepare_places(struct flow *x)
 
 static bool prepare(struct flow *x)
 {
+	x->keeps = KEEPS_UNKNOWN;
 	return prepare_values(x) && prepare_places(x);
 }
 

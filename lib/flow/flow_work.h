@@ -88,6 +88,7 @@ enum {
 	RANK_LASTING,
 	RANK_PASSING, /* in a register that calls take */
 	RANK_SUM,
+	RANK_CELL, /* in memory at what is there, the context, plus the addend: as an operand */
 	RANK_COMPUTED,
 	RANK_ENTRY, /* what a register held on entry, which only a caller's frame may show */
 	RANKS
@@ -98,7 +99,7 @@ struct found { /* the outcome: where an entity is */
 	uint32_t place; /* of the machine; NONE: a constant; of RANK_COMPUTED: in flow.computed */
 	uint32_t value; /* of the constant, in wasm values */
 	uint32_t rank;
-	uint64_t addend; /* of a sum */
+	uint64_t addend; /* of a sum, a cell */
 };
 
 struct founds {
@@ -148,7 +149,8 @@ struct flow {
 	WDX_VEC(struct computed) computed;		  /* of the holder in work */
 	WDX_VEC(struct wdx_map_entity) entities;	  /* of the new map */
 	WDX_VEC(struct wdx_map_range) ranges;
-	WDX_VEC(struct wdx_map_argument) arguments; /* of the new map */
+	WDX_VEC(struct wdx_map_argument) arguments;		    /* of the new map */
+	enum { KEEPS_UNKNOWN, KEEPS_GLOBALS, KEEPS_NOTHING } keeps; /* the function: all globals */
 	bool *preserved;
 	WDX_VEC(uint32_t) teachers; /* functions to learn of the convention from */
 	struct convention *convention;
@@ -290,5 +292,12 @@ void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned d
 		      struct founds *to);
 /* Its place in the map; NONE: memory is out. */
 uint32_t wdx_flow_computed_place(struct flow *x, const struct computed *c);
+
+/* The offset from the context of the cell of the global that the global.get there names; how wide
+ * it is, 0: not known. */
+uint32_t wdx_flow_cell_of(const struct flow *x, uint32_t get, int64_t *off);
+
+/* In the map, the place of RANK_CELL. */
+uint32_t wdx_flow_cell_place(struct flow *x, const struct found *f);
 
 #endif

@@ -102,23 +102,12 @@ static uint32_t loaded(const struct flow *x, const struct wdx_minsn *i, const st
 static bool is_cell_access(const struct flow *x, const struct wdx_minsn *i, uint32_t get)
 {
 	wdx_held base = x->m.values.data[i->based].base;
-	const struct wdx_map_global *g;
-	struct wdx_insn insn;
+	int64_t off;
 
 	if (!i->a->load || !i->based || i->a->indexed || i->slot != NONE ||
 	    x->assoc[wdx_held_value(base)] != CONTEXT || wdx_held_width(base) < 8)
 		return false;
-	wdx_insn_at(x->wasm, (wdx_codepos){get}, &insn);
-	wdx_vec_each (g, &x->map->globals) {
-		const struct wdx_place *p = &x->map->places.data[g->place];
-
-		if (g->index == insn.imm[0] && g->index < x->wasm->globals.len)
-			return p->kind == WDX_PLACE_MEM && p->base == WDX_BASE_CONTEXT &&
-			       p->n == 1 && x->map->offsets.data[p->first] == i->a->disp &&
-			       wdx_flow_width_of(x->wasm->globals.data[g->index].type) ==
-				       i->a->width;
-	}
-	return false;
+	return wdx_flow_cell_of(x, get, &off) == i->a->width && off == i->a->disp;
 }
 
 /* The value that the instruction makes if it is what that of wasm became; 0: none, NONE: not known.

@@ -218,6 +218,8 @@ uint32_t wdx_flow_map_place(struct flow *x, const struct found *f)
 		return wdx_map_place_const(x->map, x->v.values.data[f->value].bits);
 	if (f->rank == RANK_ENTRY)
 		return wdx_map_place_entry(x->map, f->place);
+	if (f->rank == RANK_CELL)
+		return wdx_flow_cell_place(x, f);
 	of = map_machine_place(x, f->place);
 	return f->rank < RANK_SUM || of == NONE ? of : wdx_map_place_sum(x->map, of, f->addend);
 }
@@ -556,7 +558,7 @@ static void sort_found(struct flow *x, struct founds *all)
 static void find_best(struct flow *x, const struct founds *all, struct founds *out)
 {
 	static const struct found none;
-	const struct found *best[RANKS] = {&none, &none, &none, &none, &none}; /* seen so far */
+	const struct found *best[RANKS] = {[0 ... RANKS - 1] = &none}; /* seen so far */
 	const struct found *next = all->data, *end = next + all->len;
 	uint32_t at = 0;
 

@@ -44,6 +44,45 @@ struct entered { /* what calls pass: function that takes it, register, place */
 };
 
 static const struct match cases[] = {
+	/* 0: mov eax,[rdi+32]; 3: sub eax,16; 6: mov eax,7; add eax,9; ret */
+	{"a global's cell once its value is nowhere", 0,
+	 "0061736d010000000105016000017f0302010005030100010606017f0141000b0a1201100101"
+	 "7f230041106b2100410741096a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux"
+	 "-gnu\",\"module\":{\"size\":52,\"sha256\":\"c061722fe02f53f7a3e28b47b67d3364"
+	 "10dd9f7d74c259b09304dc0f50009381\"},\"offsets\":\"code-section\",\"code\":{"
+	 "\"size\":15,\"bytes\":\"i0cgg+gQuAcAAACDwAnD\"},\"preserved\":[\"rbx\",\"rbp"
+	 "\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"globals\":[{\"index\":0,\"plac"
+	 "e\":{\"context\":32}}],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts"
+	 "\":[{\"lo\":0,\"hi\":15,\"pairs\":[[0,5],[3,9],[6,16],[14,17]]}],\"context\""
+	 ":[[0,15,{\"reg\":\"rdi\"}]]}]}",
+	 "0-6 =0; 6-b r0; b-f 6b([r5]+32 =16)"},
+	/* the same, with mov dword [rdi+32],1 before ret */
+	{"a cell that the function changes", 0,
+	 "0061736d010000000105016000017f0302010005030100010606017f0141000b0a1601140101"
+	 "7f230041106b2100410741096a410124000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux"
+	 "-gnu\",\"module\":{\"size\":56,\"sha256\":\"7eb319abcadd2f0a3bacc06d5b894894"
+	 "ef51f5843794bb80ce59f25655f0e5ab\"},\"offsets\":\"code-section\",\"code\":{"
+	 "\"size\":22,\"bytes\":\"i0cgg+gQuAcAAACDwAnHRyABAAAAww==\"},\"preserved\":["
+	 "\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"globals\":[{\"ind"
+	 "ex\":0,\"place\":{\"context\":32}}],\"functions\":[{\"index\":0,\"symbol\":"
+	 "\"f\",\"parts\":[{\"lo\":0,\"hi\":22,\"pairs\":[[0,5],[3,9],[6,16],[14,19],["
+	 "21,21]]}],\"context\":[[0,22,{\"reg\":\"rdi\"}]]}]}",
+	 "0-6 =0; 6-b r0"},
+	/* the same, with a call of the engine before add eax,9 */
+	{"a cell that a call may change", 0,
+	 "0061736d010000000105016000017f0302010005030100010606017f0141000b0a1201100101"
+	 "7f230041106b2100410741096a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux"
+	 "-gnu\",\"module\":{\"size\":52,\"sha256\":\"c061722fe02f53f7a3e28b47b67d3364"
+	 "10dd9f7d74c259b09304dc0f50009381\"},\"offsets\":\"code-section\",\"code\":{"
+	 "\"size\":20,\"bytes\":\"i0cgg+gQuAcAAADoAQAAAIPACcM=\"},\"preserved\":[\"rbx"
+	 "\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"globals\":[{\"index\":"
+	 "0,\"place\":{\"context\":32}}],\"functions\":[{\"index\":0,\"symbol\":\"f\","
+	 "\"parts\":[{\"lo\":0,\"hi\":20,\"pairs\":[[0,5],[3,9],[6,16],[19,17]]}],\"co"
+	 "ntext\":[[0,20,{\"reg\":\"rdi\"}]],\"calls\":[16]}]}",
+	 "0-6 =0; 6-b r0"},
 	/* 0: mov rcx,[rdi+56]; mov eax,[rcx+8]; 7: lea ecx,[rax+1]; R: mov eax,ecx; ret; g: ret */
 	{"a function of which the map claims nothing", 0,
 	 "0061736d010000000109026000017f60017f00030302000105030100010a15021001017f4108"
@@ -472,8 +511,12 @@ static size_t describe_place(const struct wdx_map *m, uint32_t place, char *out,
 	case WDX_PLACE_REG:
 		return (size_t)snprintf(out, size, "r%u", p->reg);
 	case WDX_PLACE_MEM:
-		return (size_t)snprintf(out, size, "cfa%+lld",
-					(long long)m->offsets.data[p->first]);
+		if (p->base == WDX_BASE_REG)
+			n = (size_t)snprintf(out, size, "[r%u]", p->reg);
+		else
+			n = (size_t)snprintf(out, size, "cfa");
+		return n + (size_t)snprintf(out + n, size - n, "%+lld",
+					    (long long)m->offsets.data[p->first]);
 	case WDX_PLACE_ENTRY:
 		return (size_t)snprintf(out, size, "entry r%u", p->reg);
 	case WDX_PLACE_SUM:
