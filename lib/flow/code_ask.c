@@ -194,7 +194,9 @@ static bool map_few(const struct wdx_codeindex *c, const struct wdx_code_func *f
 
 		if (iv[i].flags & avoid)
 			continue;
-		if (i > f->first && iv[i - 1].flags & WDX_IV_ASIDE &&
+		bool done = out->len > mark && out->data[out->len - 1].hi == iv[i].lo;
+
+		if (i > f->first && !done && iv[i - 1].flags & WDX_IV_ASIDE &&
 		    !(iv[i].flags & WDX_IV_PART) &&
 		    !add_range(out, mark, iv[i - 1].lo, iv[i - 1].hi))
 			return false;
