@@ -430,51 +430,35 @@ static bool sort_by_wasm(struct marking *m)
 	return true;
 }
 
-enum { STATE = WDX_IV_DISPLACED | WDX_IV_STALE };
-
-/* Whether interval i goes on with a run whose last position is `wasm`. */
-static bool continues(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint32_t i,
-		      uint32_t end)
+static struct wdx_code_word word_of(const struct wdx_interval *iv, uint32_t n)
 {
-	const struct wdx_interval *iv = c->intervals.data;
+	struct wdx_code_word w = {0};
 
-	return i < end && !(iv[i].flags & WDX_IV_PART) && iv[i].wasm != NONE &&
-	       iv[i].wasm + 1 >= run->hi && (iv[i].flags & STATE) == run->flags;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t bit = 1ULL << i;
+		bool inside = !((iv[i].flags | iv[i + 1].flags) & WDX_IV_PART);
+
+		w.displaced |= iv[i].flags & WDX_IV_DISPLACED ? bit : 0;
+		w.stale |= iv[i].flags & WDX_IV_STALE ? bit : 0;
+		w.part |= iv[i].flags & WDX_IV_PART ? bit : 0;
+		w.between |= inside && iv[i].wasm == NONE ? bit : 0;
+		w.aside |= inside && iv[i].flags & WDX_IV_ASIDE ? bit : 0;
+	}
+	return w;
 }
 
-/* The run from interval i on. */
-static struct wdx_code_run run_at(const struct wdx_codeindex *c, uint32_t i, uint32_t end)
+static bool make_words(struct wdx_codeindex *c)
 {
-	const struct wdx_interval *iv = c->intervals.data;
-	struct wdx_code_run run = {i, 1, iv[i].wasm, iv[i].wasm, iv[i].flags & STATE};
+	uint32_t n = (uint32_t)c->intervals.len;
+	struct wdx_interval *end = wdx_vec_push(&c->intervals);
 
-	if (iv[i].wasm == NONE)
-		return run;
-	run.hi++;
-	for (i++;; i++) {
-		if (i + 1 < end && iv[i].wasm == NONE && !(iv[i].flags & WDX_IV_PART))
-			i++;
-		if (!continues(c, &run, i, end))
-			return run;
-		run.n = i + 1 - run.first;
-		run.hi = iv[i].wasm + 1;
-	}
-}
-
-static bool add_runs(struct wdx_codeindex *c, struct wdx_code_func *f)
-{
-	uint32_t end = f->first + f->n;
-
-	f->first_run = (uint32_t)c->runs.len;
-	for (uint32_t i = f->first; i < end;) {
-		struct wdx_code_run *run = wdx_vec_push(&c->runs);
-
-		if (!run)
-			return false;
-		*run = run_at(c, i, end);
-		i += run->n;
-	}
-	f->nruns = (uint32_t)c->runs.len - f->first_run;
+	c->words = calloc(n / 64 + 2, sizeof(*c->words));
+	if (!end || !c->words)
+		return false;
+	*end = (struct wdx_interval){.flags = WDX_IV_PART}; /* so that each has one behind it */
+	c->intervals.len--;
+	for (uint32_t i = 0; i < n; i += 64)
+		c->words[i / 64] = word_of(&c->intervals.data[i], n - i < 64 ? n - i : 64);
 	return true;
 }
 
@@ -529,9 +513,9 @@ static struct wdx_error *sort_and_mark(struct wdx_codeindex *c)
 		m.f = f;
 		if (!err && f->wasm)
 			err = mark_func(&m, &j);
-		if (!err && !add_runs(c, f))
-			err = &wdx_nomem;
 	}
+	if (!err && !make_words(c))
+		err = &wdx_nomem;
 	wdx_vec_free(&j.labels);
 	wdx_values_deinit(&j.values);
 	free(j.at);
@@ -585,8 +569,8 @@ void wdx_code_deinit(struct wdx_codeindex *c)
 	wdx_code_settle(c);
 	wdx_vec_free(&c->intervals);
 	wdx_vec_free(&c->funcs);
-	wdx_vec_free(&c->runs);
 	wdx_vec_free(&c->chain);
+	free(c->words);
 	free(c->by_wasm);
 	free(c->positions);
 	free(c->pages);

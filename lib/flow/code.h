@@ -40,21 +40,19 @@ struct wdx_interval {
 	uint32_t flags;
 };
 
-/* Intervals in a row, of one part, whose positions ascend and whose flags (displaced, stale) are
- * the same: any wasm range takes a contiguous piece of it.  The first and the last have positions;
- * between them some may have none.  Or a single interval without position: lo is UINT32_MAX. */
-struct wdx_code_run {
-	uint32_t first, n; /* intervals */
-	uint32_t lo, hi;   /* wasm positions, half-open */
-	uint32_t flags;
+/* Of 64 intervals in a row a bit each: any wasm range is put together from these. */
+struct wdx_code_word {
+	uint64_t chosen; /* scratch; 0 */
+	uint64_t displaced, stale, part;
+	uint64_t between; /* without position, in one part with both neighbours */
+	uint64_t aside;
 };
 
 struct wdx_code_func {
 	const struct wdx_map_func *map;
 	const struct wdx_wasm_func *wasm; /* NULL: a trampoline or helper */
 	uint32_t first, n;		  /* intervals, in native order, part after part */
-	uint32_t first_run, nruns;
-	uint32_t first_page; /* in pages, of its body's first byte */
+	uint32_t first_page;		  /* in pages, of its body's first byte */
 };
 
 enum { WDX_CODE_PAGE = 32 }; /* bytes of a body to each of wdx_codeindex.pages */
@@ -69,13 +67,13 @@ struct wdx_codeindex {
 	wdx_skim_fn *skim;	       /* the target's; there when accesses are */
 	WDX_VEC(struct wdx_interval) intervals;
 	WDX_VEC(struct wdx_code_func) funcs; /* as in the map */
-	WDX_VEC(struct wdx_code_run) runs;
-	WDX_VEC(uint32_t) chain; /* scratch */
-	uint32_t *by_wasm;	 /* numbers of a function's intervals by wasm position; at the same
-				    indices as its intervals, those without position last */
-	uint32_t *positions;	 /* of those in by_wasm, together for searches */
-	uint32_t *pages;	 /* for every so many bytes of a body, and for its end, the index in
-				    by_wasm of the first at or behind them */
+	struct wdx_code_word *words;	     /* of all intervals, and one more */
+	WDX_VEC(uint32_t) chain;	     /* scratch */
+	uint32_t *by_wasm;   /* numbers of a function's intervals by wasm position; at the same
+				indices as its intervals, those without position last */
+	uint32_t *positions; /* of those in by_wasm, together for searches */
+	uint32_t *pages;     /* for every so many bytes of a body, and for its end, the index in
+				by_wasm of the first at or behind them */
 	size_t npages;
 	uint32_t *of_func; /* defined wasm function -> funcs, UINT32_MAX: no code */
 };

@@ -117,169 +117,75 @@ static bool add_range(struct wdx_ranges *out, size_t first, uint32_t lo, uint32_
 	return r;
 }
 
-/* The first interval of the run, as a number from 0, whose position is at least `wasm`; those
- * without one count as the interval before them. */
-static uint32_t run_bound(const struct wdx_codeindex *c, const struct wdx_code_run *run,
-			  uint64_t wasm)
+/* Notes of by_wasm[a..b) which intervals those are: so they are in native order. */
+static void choose(const struct wdx_codeindex *c, uint32_t a, uint32_t b, size_t *first,
+		   size_t *last)
 {
-	const struct wdx_interval *iv = &c->intervals.data[run->first];
+	uint32_t lo = NONE, hi = 0;
 
-	return wdx_search(i, 0, run->n, (iv[i].wasm == NONE ? iv[i - 1].wasm : iv[i].wasm) < wasm);
-}
+	for (; a < b; a++) {
+		uint32_t i = c->by_wasm[a];
 
-/* The intervals of the run whose positions are in [lo, hi): *n from *first on, numbers in the run.
- */
-static void cut_run(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint64_t lo,
-		    uint64_t hi, uint32_t *first, uint32_t *n)
-{
-	uint32_t end;
-
-	*first = run->lo >= lo ? 0 : run_bound(c, run, lo);
-	end = run->hi <= hi ? run->n : run_bound(c, run, hi);
-	if (end > *first && c->intervals.data[run->first + end - 1].wasm == NONE)
-		end--;
-	*n = end - *first;
-}
-
-static bool meets(const struct wdx_code_run *run, uint64_t lo, uint64_t hi, unsigned avoid)
-{
-	return run->lo < hi && run->hi > lo && !(run->flags & avoid);
-}
-
-/* Whether the first interval of the run belongs to the range. */
-static bool starts_in(const struct wdx_codeindex *c, const struct wdx_code_run *run, uint64_t lo,
-		      uint64_t hi, unsigned avoid)
-{
-	return run->lo != NONE && meets(run, lo, hi, avoid) && run->lo >= lo &&
-	       !(c->intervals.data[run->first].flags & WDX_IV_PART);
-}
-
-/* How few intervals are looked up one by one, rather than by going through the runs. */
-enum { FEW = 12 };
-
-/* The first interval from by_wasm[first] on that is at or behind that position: mostly near. */
-static uint32_t upper_end(const struct wdx_codeindex *c, const struct wdx_code_func *f,
-			  uint32_t first, uint64_t wasm)
-{
-	uint32_t left = f->first + f->n - first, n = left < FEW ? left : FEW, k = 0;
-
-	while (k < n && c->positions[first + k] < wasm)
-		k++;
-	return k < FEW ? first + k : wdx_code_bound(c, f, wasm);
-}
-
-/* Numbers of the intervals by_wasm[a..b), in native order. */
-static void in_native_order(const struct wdx_codeindex *c, uint32_t a, uint32_t b, uint32_t *out)
-{
-	for (uint32_t k = 0; k < b - a; k++) {
-		uint32_t i = c->by_wasm[a + k], at = k;
-
-		for (; at && out[at - 1] > i; at--)
-			out[at] = out[at - 1];
-		out[at] = i;
+		c->words[i / 64].chosen |= 1ULL << i % 64;
+		lo = i < lo ? i : lo;
+		hi = i > hi ? i : hi;
 	}
+	*first = lo / 64;
+	*last = hi / 64;
 }
 
-/* As wdx_code_map() for the few intervals that have positions in the range. */
-static bool map_few(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a,
-		    uint32_t b, unsigned avoid, struct wdx_ranges *out)
+/* Appends the intervals of a word of bits, from interval `first` on. */
+static bool add_word(const struct wdx_codeindex *c, const struct wdx_code_word *w, uint32_t first,
+		     uint64_t bits, size_t mark, struct wdx_ranges *out)
 {
-	const struct wdx_interval *iv = c->intervals.data;
-	uint32_t numbers[FEW], end = f->first + f->n;
-	size_t mark = out->len;
+	const struct wdx_interval *iv = c->intervals.data + first;
 
-	in_native_order(c, a, b, numbers);
-	for (uint32_t k = 0; k < b - a; k++) {
-		uint32_t i = numbers[k], gap = i + 1;
+	while (bits) {
+		unsigned lo = (unsigned)__builtin_ctzll(bits);
+		uint64_t stops = (~bits | w->part) & ~1ULL << lo;
+		unsigned hi = stops ? (unsigned)__builtin_ctzll(stops) : 64;
 
-		if (iv[i].flags & avoid)
-			continue;
-		bool done = out->len > mark && out->data[out->len - 1].hi == iv[i].lo;
-
-		if (i > f->first && !done && iv[i - 1].flags & WDX_IV_ASIDE &&
-		    !(iv[i].flags & WDX_IV_PART) &&
-		    !add_range(out, mark, iv[i - 1].lo, iv[i - 1].hi))
+		if (!add_range(out, mark, iv[lo].lo, iv[hi - 1].hi))
 			return false;
-		if (!add_range(out, mark, iv[i].lo, iv[i].hi))
-			return false;
-		if (k + 1 < b - a && numbers[k + 1] == i + 2 && gap < end && iv[gap].wasm == NONE &&
-		    !((iv[gap].flags | iv[gap + 1].flags) & WDX_IV_PART) &&
-		    !(iv[gap + 1].flags & avoid) && !add_range(out, mark, iv[gap].lo, iv[gap].hi))
-			return false;
+		bits &= hi < 64 ? ~0ULL << hi : 0;
 	}
 	return true;
 }
 
-/* The run that holds interval i. */
-static const struct wdx_code_run *run_of(const struct wdx_codeindex *c,
-					 const struct wdx_code_func *f, uint32_t i)
+/* Of the chosen intervals those to keep. */
+static uint64_t kept(const struct wdx_code_word *w, unsigned avoid)
 {
-	const struct wdx_code_run *lo = c->runs.data + f->first_run, *hi = lo + f->nruns;
-
-	while (hi - lo > 1) {
-		const struct wdx_code_run *mid = lo + (hi - lo) / 2;
-
-		if (mid->first <= i)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* The runs that hold intervals by_wasm[a..b), from the one before the first of them on; or all of
- * them, when they are not worth the search. */
-static const struct wdx_code_run *runs_around(const struct wdx_codeindex *c,
-					      const struct wdx_code_func *f, uint32_t a, uint32_t b,
-					      const struct wdx_code_run **last)
-{
-	const struct wdx_code_run *run = c->runs.data + f->first_run;
-	uint32_t lo = NONE, hi = 0;
-
-	*last = run + f->nruns - 1;
-	if (b - a > f->nruns / 4)
-		return run;
-	for (uint32_t k = a; k < b; k++) {
-		lo = c->by_wasm[k] < lo ? c->by_wasm[k] : lo;
-		hi = c->by_wasm[k] > hi ? c->by_wasm[k] : hi;
-	}
-	run = run_of(c, f, lo);
-	*last = run_of(c, f, hi);
-	return run > c->runs.data + f->first_run ? run - 1 : run;
+	return w->chosen & ~((avoid & WDX_IV_DISPLACED ? w->displaced : 0) |
+			     (avoid & WDX_IV_STALE ? w->stale : 0));
 }
 
 bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t lo,
 		  uint64_t hi, unsigned avoid, struct wdx_ranges *out)
 {
-	const struct wdx_code_run *run, *last, *end = c->runs.data + f->first_run + f->nruns;
-	const struct wdx_interval *iv = c->intervals.data;
-	bool before = false; /* what stands before this run belongs to the range */
-	size_t mark = out->len;
-	uint32_t first = wdx_code_bound(c, f, clamp(lo)),
-		 n = upper_end(c, f, first, clamp(hi)) - first;
+	uint32_t a = wdx_code_bound(c, f, clamp(lo)), b = wdx_code_bound(c, f, clamp(hi));
+	uint64_t before = 0, here, behind;
+	size_t first, last, mark = out->len;
+	bool ok = true;
 
-	if (n <= FEW)
-		return map_few(c, f, first, first + n, avoid, out);
-	for (run = runs_around(c, f, first, first + n, &last); run <= last; run++) {
-		first = 0;
-		n = 1;
-		if (run->lo == NONE) {
-			bool aside = iv[run->first].flags & WDX_IV_ASIDE;
+	if (a >= b)
+		return true;
+	choose(c, a, b, &first, &last);
+	first -= first > 0; /* what leads to the first stands before it */
+	here = kept(&c->words[first], avoid);
+	for (size_t i = first; i <= last; i++) {
+		struct wdx_code_word *w = &c->words[i];
 
-			if ((!before && !aside) || iv[run->first].flags & WDX_IV_PART ||
-			    run + 1 == end || !starts_in(c, run + 1, lo, hi, avoid))
-				n = 0;
-		} else if (meets(run, lo, hi, avoid)) {
-			cut_run(c, run, lo, hi, &first, &n);
-		} else {
-			n = 0;
-		}
-		before = n && first + n == run->n;
-		if (n && !add_range(out, mark, iv[run->first + first].lo,
-				    iv[run->first + first + n - 1].hi))
-			return false;
+		w->chosen = 0;
+		behind = kept(w + 1, avoid);
+		uint64_t next = here >> 1 | behind << 63, previous = here << 1 | before >> 63;
+
+		ok = ok &&
+		     add_word(c, w, (uint32_t)i * 64,
+			      here | (next & (w->aside | (w->between & previous))), mark, out);
+		before = here;
+		here = behind;
 	}
-	return true;
+	return ok;
 }
 
 static int by_lo(const void *a, const void *b)
