@@ -438,6 +438,7 @@ static struct wdx_code_word word_of(const struct wdx_interval *iv, uint32_t n)
 		uint64_t bit = 1ULL << i;
 		bool inside = !((iv[i].flags | iv[i + 1].flags) & WDX_IV_PART);
 
+		w.placed |= iv[i].wasm != NONE ? bit : 0;
 		w.displaced |= iv[i].flags & WDX_IV_DISPLACED ? bit : 0;
 		w.stale |= iv[i].flags & WDX_IV_STALE ? bit : 0;
 		w.part |= iv[i].flags & WDX_IV_PART ? bit : 0;

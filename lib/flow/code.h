@@ -43,6 +43,7 @@ struct wdx_interval {
 /* Of 64 intervals in a row a bit each: any wasm range is put together from these. */
 struct wdx_code_word {
 	uint64_t chosen; /* scratch; 0 */
+	uint64_t placed; /* with position */
 	uint64_t displaced, stale, part;
 	uint64_t between; /* without position, in one part with both neighbours */
 	uint64_t aside;

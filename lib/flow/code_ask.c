@@ -117,21 +117,50 @@ static bool add_range(struct wdx_ranges *out, size_t first, uint32_t lo, uint32_
 	return r;
 }
 
-/* Notes of by_wasm[a..b) which intervals those are: so they are in native order. */
-static void choose(const struct wdx_codeindex *c, uint32_t a, uint32_t b, size_t *first,
-		   size_t *last)
-{
-	uint32_t lo = NONE, hi = 0;
+struct words {
+	size_t first, last;
+};
 
+/* Turns the intervals by_wasm[a..b) around, among the chosen ones or not. */
+static void toggle(const struct wdx_codeindex *c, uint32_t a, uint32_t b, struct words *in)
+{
 	for (; a < b; a++) {
 		uint32_t i = c->by_wasm[a];
 
-		c->words[i / 64].chosen |= 1ULL << i % 64;
-		lo = i < lo ? i : lo;
-		hi = i > hi ? i : hi;
+		c->words[i / 64].chosen ^= 1ULL << i % 64;
+		in->first = i / 64 < in->first ? i / 64 : in->first;
+		in->last = i / 64 > in->last ? i / 64 : in->last;
 	}
-	*first = lo / 64;
-	*last = hi / 64;
+}
+
+/* Chooses all intervals of the function that have positions. */
+static struct words choose_all(const struct wdx_codeindex *c, const struct wdx_code_func *f)
+{
+	uint32_t end = f->first + f->n;
+	struct words in = {f->first / 64, (end - 1) / 64};
+
+	for (size_t i = in.first; i <= in.last; i++)
+		c->words[i].chosen = c->words[i].placed;
+	c->words[in.first].chosen &= ~0ULL << f->first % 64;
+	c->words[in.last].chosen &= ~0ULL >> -end % 64;
+	return in;
+}
+
+/* Chooses the intervals by_wasm[a..b), which are some: as bits they are in native order.  Of most
+ * of a function the others are turned around. */
+static struct words choose(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint32_t a,
+			   uint32_t b)
+{
+	struct words in = {SIZE_MAX, 0};
+
+	if (b - a <= f->n / 2) {
+		toggle(c, a, b, &in);
+		return in;
+	}
+	in = choose_all(c, f);
+	toggle(c, f->first, a, &in);
+	toggle(c, b, wdx_code_bound(c, f, NONE), &in);
+	return in;
 }
 
 /* Appends the intervals of a word of bits, from interval `first` on. */
@@ -164,15 +193,16 @@ bool wdx_code_map(const struct wdx_codeindex *c, const struct wdx_code_func *f, 
 {
 	uint32_t a = wdx_code_bound(c, f, clamp(lo)), b = wdx_code_bound(c, f, clamp(hi));
 	uint64_t before = 0, here, behind;
-	size_t first, last, mark = out->len;
+	size_t mark = out->len;
+	struct words in;
 	bool ok = true;
 
 	if (a >= b)
 		return true;
-	choose(c, a, b, &first, &last);
-	first -= first > 0; /* what leads to the first stands before it */
-	here = kept(&c->words[first], avoid);
-	for (size_t i = first; i <= last; i++) {
+	in = choose(c, f, a, b);
+	in.first -= in.first > 0; /* what leads to the first stands before it */
+	here = kept(&c->words[in.first], avoid);
+	for (size_t i = in.first; i <= in.last; i++) {
 		struct wdx_code_word *w = &c->words[i];
 
 		w->chosen = 0;
