@@ -12,26 +12,22 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sort.h"
 
 struct claim {
 	uint32_t place, lo, hi, range;
 };
 
+#define NONE UINT32_MAX
+
 struct shared {
 	struct wdx_map *map;
 	WDX_VEC(struct claim) claims; /* of one function */
+	WDX_VEC(uint64_t) order;      /* of those: lo, and which one */
+	uint32_t *far;		      /* by place: the claim that reaches furthest; NONE: none */
 	WDX_VEC(struct wdx_map_range) ranges;
 	WDX_VEC(struct wdx_map_entity) entities;
 };
-
-static int by_place(const void *a, const void *b)
-{
-	const struct claim *x = a, *y = b;
-
-	if (x->place != y->place)
-		return x->place < y->place ? -1 : 1;
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
-}
 
 static bool collect(struct shared *s, const struct wdx_map_func *f)
 {
@@ -51,25 +47,43 @@ static bool collect(struct shared *s, const struct wdx_map_func *f)
 	return true;
 }
 
+/* The claims by where they begin; room for as many more behind them.  NULL: memory is out. */
+static const uint64_t *in_order(struct shared *s)
+{
+	size_t n = s->claims.len;
+
+	s->order.len = 0;
+	if (!wdx_vec_reserve(&s->order, 2 * n + 1))
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		s->order.data[i] = (uint64_t)s->claims.data[i].lo << 32 | i;
+	wdx_sort(s->order.data, n, s->order.data + n);
+	return s->order.data;
+}
+
 /* Ranges of one local are disjoint, so what overlaps at one place belongs to two.  A dropped range
  * is marked by being empty. */
-static void drop_overlaps(struct shared *s)
+static bool drop_overlaps(struct shared *s)
 {
 	struct wdx_map_range *ranges = s->map->ranges.data;
-	size_t far = 0; /* the claim at this place that reaches furthest */
+	const struct claim *claims = s->claims.data;
+	const uint64_t *order = in_order(s);
 
-	if (s->claims.len)
-		qsort(s->claims.data, s->claims.len, sizeof(*s->claims.data), by_place);
-	for (size_t i = 1; i < s->claims.len; i++) {
-		const struct claim *a = &s->claims.data[far], *b = &s->claims.data[i];
+	for (size_t i = 0; order && i < s->claims.len; i++) {
+		const struct claim *b = &claims[(uint32_t)order[i]];
+		uint32_t *far = &s->far[b->place];
+		const struct claim *a = *far == NONE ? NULL : &claims[*far];
 
-		if (a->place == b->place && b->lo < a->hi) {
+		if (a && b->lo < a->hi) {
 			ranges[a->range].hi = ranges[a->range].lo;
 			ranges[b->range].hi = ranges[b->range].lo;
 		}
-		if (a->place != b->place || b->hi > a->hi)
-			far = i;
+		if (!a || b->hi > a->hi)
+			*far = (uint32_t)order[i];
 	}
+	for (size_t i = 0; i < s->claims.len; i++)
+		s->far[claims[i].place] = NONE;
+	return order;
 }
 
 static bool keep_ranges(struct shared *s, const struct wdx_map_entity *e)
@@ -115,14 +129,16 @@ struct wdx_error *wdx_cwasm_drop_shared(struct wdx_cwasm *c)
 {
 	struct shared s = {.map = c->map};
 	struct wdx_map_func *f;
-	bool ok = true;
+	bool ok;
 
-	wdx_vec_each (f, &c->map->funcs) {
-		ok = ok && collect(&s, f);
-		if (ok)
-			drop_overlaps(&s);
-		ok = ok && keep_func(&s, f);
-	}
+	s.far = malloc((c->map->places.len + 1) * sizeof(*s.far));
+	ok = s.far;
+	if (ok)
+		memset(s.far, 0xff, c->map->places.len * sizeof(*s.far));
+	wdx_vec_each (f, &c->map->funcs)
+		ok = ok && collect(&s, f) && drop_overlaps(&s) && keep_func(&s, f);
+	free(s.far);
+	wdx_vec_free(&s.order);
 	wdx_vec_free(&s.claims);
 	if (!ok) {
 		wdx_vec_free(&s.ranges);
