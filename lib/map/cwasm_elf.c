@@ -171,7 +171,10 @@ static struct wdx_error *apply(const struct wdx_cwasm *c, const struct wdx_cwasm
 		    !symbol_value(symtab, ELF64_R_SYM(r.r_info), &value))
 			return wdx_bad_input("%s: relocation %zu points nowhere", rela->name, i);
 		value = htole64(value + (uint64_t)r.r_addend);
-		memcpy(to + r.r_offset, &value, width);
+		if (width == 8)
+			memcpy(to + r.r_offset, &value, 8);
+		else
+			memcpy(to + r.r_offset, &value, 4);
 	}
 	return NULL;
 }
