@@ -75,18 +75,18 @@ static enum wdx_skim_kind kind_of(const struct wdx_access *a)
 				      : WDX_SKIM_PLAIN;
 }
 
-struct wdx_skim wdx_code_skim(const struct wdx_codeindex *c, uint32_t at)
+void wdx_code_skim(const struct wdx_codeindex *c, uint32_t at, struct wdx_skim *out)
 {
 	const uint8_t *p = c->map->code + at;
 	size_t left = (size_t)(c->map->code_size - at);
-	struct wdx_skim s = c->skim(p, left);
 
-	if (s.kind != WDX_SKIM_UNKNOWN && s.kind != WDX_SKIM_ACCESS)
-		return s;
+	c->skim(p, left, out);
+	if (out->kind != WDX_SKIM_UNKNOWN && out->kind != WDX_SKIM_ACCESS)
+		return;
 	struct wdx_access a = wdx_target_mem_access(c->accesses, p, left, at);
 	bool jumps = a.ok && !a.call && a.target != NONE;
 
-	return (struct wdx_skim){a.size, kind_of(&a),
+	*out = (struct wdx_skim){a.size, kind_of(&a),
 				 jumps ? (int32_t)(a.target - at - a.size) : 0};
 }
 
@@ -97,7 +97,7 @@ static bool has_kind(const struct wdx_codeindex *c, const struct wdx_interval *i
 	struct wdx_skim s;
 
 	for (uint32_t at = iv->lo; at < iv->hi; at += s.size) {
-		s = wdx_code_skim(c, at);
+		wdx_code_skim(c, at, &s);
 		if (s.kind == kind)
 			return true;
 	}

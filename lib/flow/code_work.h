@@ -52,7 +52,7 @@ struct marking {
 };
 
 /* The instruction at `at`, of a kind that says all that is asked here (code.c). */
-struct wdx_skim wdx_code_skim(const struct wdx_codeindex *c, uint32_t at);
+void wdx_code_skim(const struct wdx_codeindex *c, uint32_t at, struct wdx_skim *out);
 
 /* Marks what does not show the state that its position claims (displaced.c).  false: memory is out.
  */

@@ -61,7 +61,7 @@ static bool has_branch(struct marking *m, uint32_t i)
 	if (!m->c->accesses)
 		return iv->wasm != NONE;
 	for (uint32_t at = iv->lo; at < iv->hi; at += s.size) {
-		s = wdx_code_skim(m->c, at);
+		wdx_code_skim(m->c, at, &s);
 		found |= s.kind == WDX_SKIM_JUMP;
 		if (s.to < 0)
 			m->nomem |= !add_head(m, at + s.size + (uint32_t)s.to, branch_of(m, i));

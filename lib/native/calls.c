@@ -87,8 +87,9 @@ static struct wdx_insn decode(struct sweep *s, uint32_t pos, uint32_t end)
 
 static struct wdx_insn insn_at(struct sweep *s, uint32_t pos, uint32_t end)
 {
-	struct wdx_skim k = s->skim(s->code + pos, s->hi - pos);
+	struct wdx_skim k;
 
+	s->skim(s->code + pos, s->hi - pos, &k);
 	if (k.kind == WDX_SKIM_UNKNOWN || k.size > end - pos)
 		return decode(s, pos, end);
 	return (struct wdx_insn){.size = k.size, .ok = true, .call = k.kind == WDX_SKIM_CALL};

@@ -8,6 +8,8 @@
 #include "native/modrm.h"
 #include "native/native.h"
 
+static const struct wdx_skim unknown = {0, WDX_SKIM_UNKNOWN, 0};
+
 /* ---- x86-64 -----------------------------------------------------------------------------------
  */
 
@@ -168,16 +170,16 @@ static int32_t displacement(const uint8_t *p, uint8_t what)
 	return what & I ? (int32_t)(p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24) : 0;
 }
 
-static struct wdx_skim x86_64(const uint8_t *p, size_t n)
+static void x86_64(const uint8_t *p, size_t n, struct wdx_skim *out)
 {
-	const struct wdx_skim unknown = {0, WDX_SKIM_UNKNOWN, 0};
 	const uint8_t *at = p, *modrm;
 	bool narrow = *p == 0x66, two;
 	uint8_t rex = 0, what, opcode;
 	int32_t to = 0;
 
+	*out = unknown;
 	if (n < 16)
-		return unknown;
+		return;
 	at += narrow;
 	if ((*at & 0xf0) == 0x40)
 		rex = *at++;
@@ -189,7 +191,7 @@ static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 	if (what & G)
 		what = group(opcode, what, *modrm);
 	if (!what || (narrow && what & (J | C)))
-		return unknown;
+		return;
 	if (what & M)
 		at += wdx_modrm_size(modrm);
 	if (what & J)
@@ -198,14 +200,14 @@ static struct wdx_skim x86_64(const uint8_t *p, size_t n)
 		at++;
 	if (what & I)
 		at += immediate(opcode, two, rex & REX_W, narrow);
-	return (struct wdx_skim){(uint32_t)(at - p), kind_of(what, modrm, rex), to};
+	*out = (struct wdx_skim){(uint32_t)(at - p), kind_of(what, modrm, rex), to};
 }
 
 /* ---- aarch64 ----------------------------------------------------------------------------------
  */
 
 /* Arm ARM, C4.1: bits 25 to 28 are the class of an instruction. */
-static struct wdx_skim aarch64(const uint8_t *p, size_t n)
+static void aarch64(const uint8_t *p, size_t n, struct wdx_skim *out)
 {
 	static const uint8_t kinds[16] = {
 		[0x4] = WDX_SKIM_ACCESS, [0x6] = WDX_SKIM_ACCESS, [0xc] = WDX_SKIM_ACCESS,
@@ -214,14 +216,14 @@ static struct wdx_skim aarch64(const uint8_t *p, size_t n)
 		[0xf] = WDX_SKIM_PLAIN};
 	enum wdx_skim_kind kind = n < 4 ? WDX_SKIM_UNKNOWN : kinds[p[3] >> 1 & 15];
 
-	return (struct wdx_skim){kind == WDX_SKIM_UNKNOWN ? 0 : 4, kind, 0};
+	*out = (struct wdx_skim){kind == WDX_SKIM_UNKNOWN ? 0 : 4, kind, 0};
 }
 
-static struct wdx_skim nothing(const uint8_t *p, size_t n)
+static void nothing(const uint8_t *p, size_t n, struct wdx_skim *out)
 {
 	(void)p;
 	(void)n;
-	return (struct wdx_skim){0, WDX_SKIM_UNKNOWN, 0};
+	*out = unknown;
 }
 
 wdx_skim_fn *wdx_target_skim(const struct wdx_target *t)

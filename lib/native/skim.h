@@ -27,8 +27,9 @@ struct wdx_skim {
 	int32_t to; /* where a jump leads that says so, counted from its end; else 0 */
 };
 
-/* The instruction at the n bytes of p. */
-typedef struct wdx_skim wdx_skim_fn(const uint8_t *p, size_t n);
+/* The instruction at the n bytes of p.  (What is returned in registers would be put together in
+ * memory before: most of what skimming takes.) */
+typedef void wdx_skim_fn(const uint8_t *p, size_t n, struct wdx_skim *out);
 
 /* Never NULL; for most machines all is unknown. */
 wdx_skim_fn *wdx_target_skim(const struct wdx_target *t);

@@ -49,9 +49,10 @@ static bool agrees(const struct wdx_skim *s, const struct wdx_access *a)
 
 static void check(struct tally *t, const uint8_t bytes[16], bool fixed)
 {
-	struct wdx_skim s = t->skim(bytes, 16);
+	struct wdx_skim s;
 	struct wdx_access a;
 
+	t->skim(bytes, 16, &s);
 	t->n++;
 	if (s.kind == WDX_SKIM_UNKNOWN)
 		return;
@@ -132,10 +133,12 @@ static void check_others(void)
 {
 	struct wdx_target *target = NULL;
 	struct wdx_error *err = wdx_target_create(&target, "riscv64-linux");
+	struct wdx_skim s = {.kind = WDX_SKIM_PLAIN};
 	uint8_t bytes[16] = {0x13};
 
-	ok(!err && wdx_target_skim(target)(bytes, 16).kind == WDX_SKIM_UNKNOWN,
-	   "of other machines nothing is known");
+	if (!err)
+		wdx_target_skim(target)(bytes, 16, &s);
+	ok(s.kind == WDX_SKIM_UNKNOWN, "of other machines nothing is known");
 	wdx_error_destroy(err);
 	wdx_target_destroy(target);
 }
