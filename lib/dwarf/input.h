@@ -75,6 +75,7 @@ struct wdx_in_die {
 
 struct wdx_die_word {
 	uint64_t bits;	 /* for each of 64 bytes: an entry begins there */
+	uint64_t kept;	 /* one that is written; after the first pass */
 	uint32_t before; /* entries that begin before these bytes */
 };
 
@@ -114,6 +115,15 @@ struct wdx_decoded {
 const char *wdx_decode_die(const struct wdx_input *in, const struct wdx_in_unit *u, uint64_t offset,
 			   struct wdx_decoded *d);
 
+/* How many bits are set.  (Not every processor that this is compiled for has an instruction.) */
+static inline uint32_t wdx_count_bits(uint64_t v)
+{
+	v -= v >> 1 & 0x5555555555555555;
+	v = (v & 0x3333333333333333) + (v >> 2 & 0x3333333333333333);
+	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (uint32_t)(v * 0x0101010101010101 >> 56);
+}
+
 /* Index of the entry that begins at that offset; UINT32_MAX: none does.  After the first pass. */
 static inline uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset)
 {
@@ -124,7 +134,7 @@ static inline uint32_t wdx_die_index(const struct wdx_input *in, uint64_t offset
 
 	if (!(w->bits & bit))
 		return UINT32_MAX;
-	return w->before + (uint32_t)__builtin_popcountll(w->bits & (bit - 1));
+	return w->before + wdx_count_bits(w->bits & (bit - 1));
 }
 
 /* The unit whose bytes hold that offset, or NULL.  Binary search. */

@@ -119,7 +119,7 @@ static void count_before(struct wdx_input *in)
 
 	for (size_t i = 0; i < words; i++) {
 		in->words[i].before = n;
-		n += (uint32_t)__builtin_popcountll(in->words[i].bits);
+		n += wdx_count_bits(in->words[i].bits);
 	}
 }
 
@@ -196,6 +196,15 @@ static struct wdx_error *keep_target(struct wdx_pass *p, uint32_t i)
 	return type == UINT32_MAX ? NULL : revive_below(p, u, type);
 }
 
+static void note_kept(struct wdx_input *in)
+{
+	const struct wdx_in_die *d;
+
+	wdx_vec_each (d, &in->dies)
+		in->words[d->offset / 64].kept |= (uint64_t)(d->keep != WDX_KEPT_NOT)
+						  << d->offset % 64;
+}
+
 struct wdx_error *wdx_pass_keep(struct wdx_pass *p)
 {
 	struct wdx_error *err;
@@ -221,5 +230,6 @@ struct wdx_error *wdx_pass_keep(struct wdx_pass *p)
 			return err;
 	}
 	wdx_vec_free(&p->todo);
+	note_kept(p->in);
 	return NULL;
 }

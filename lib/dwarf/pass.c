@@ -18,9 +18,12 @@ void wdx_pass_lost(struct wdx_pass *p, enum wdx_lost what, const char *detail)
 wdx_ident wdx_ident_of(const struct wdx_cursor *c, uint64_t offset)
 {
 	const struct wdx_input *in = c->pass->in;
-	uint32_t i = wdx_die_index(in, offset);
 
-	return i == UINT32_MAX || in->dies.data[i].keep == WDX_KEPT_NOT ? WDX_NO_IDENT : i;
+	/* the entry itself is not looked at: it is far from the one before */
+	if (!in->indexed || offset >= in->sec[WDX_SEC_INFO].size ||
+	    !(in->words[offset / 64].kept >> offset % 64 & 1))
+		return WDX_NO_IDENT;
+	return wdx_die_index(in, offset);
 }
 
 bool wdx_resolve_addrx(const struct wdx_cursor *c, uint64_t index, uint64_t *out)
