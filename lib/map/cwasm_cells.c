@@ -26,7 +26,7 @@ enum { CELL = 16, POINTER = 8, NREGS = 64 };
 
 /* Bytes of code after which no more is looked at, once everything has been seen: the layout is one
  * for the whole image, and disassembling all of a large one costs as much as translating it. */
-enum { ENOUGH = 32 * 1024 };
+enum { ENOUGH = 16 * 1024 };
 
 enum kind { NOTHING, GLOBAL_GET, GLOBAL_SET, MEMORY };
 
