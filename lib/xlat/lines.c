@@ -166,6 +166,25 @@ static size_t prologue_row(const struct lines *l, const struct wdx_code_func *f,
 	return l->n;
 }
 
+/* Of each interval in turn the row in force, in the order of their positions, which that of rows
+ * is too. */
+static void find_rows(struct lines *l, const struct wdx_code_func *f, size_t opening)
+{
+	const uint32_t *by_wasm = l->x->code.by_wasm + f->first;
+	size_t r = opening;
+
+	for (uint32_t k = 0; k < f->n; k++) {
+		uint32_t i = by_wasm[k] - f->first;
+
+		if (!is_in_turn(&l->iv[i]))
+			continue;
+		while (r + 1 < l->n && l->rows[r + 1].address <= l->iv[i].wasm)
+			r++;
+		l->row_of.data[i] = (uint32_t)r;
+		l->marks[r] |= MARK_PRESENT;
+	}
+}
+
 /*
  * Where statements begin in native code.  A row of the input that is a statement may have none: a
  * load that was forwarded, an address folded into its use.  Then the statement begins with the
@@ -173,17 +192,9 @@ static size_t prologue_row(const struct lines *l, const struct wdx_code_func *f,
  */
 static void mark_stops(struct lines *l, const struct wdx_code_func *f, size_t opening)
 {
-	const struct wdx_interval *iv = l->iv;
 	size_t end = opening;
 
-	for (uint32_t i = 0; i < f->n; i++) {
-		if (!is_in_turn(&iv[i]))
-			continue;
-		size_t r = row_at(l, iv[i].wasm);
-
-		l->row_of.data[i] = (uint32_t)r;
-		l->marks[r] |= MARK_PRESENT;
-	}
+	find_rows(l, f, opening);
 	l->marks[opening] |= MARK_STOP;
 	while (end < l->n && l->rows[end].address < f->wasm->end.v)
 		end++;
