@@ -781,13 +781,15 @@ static uint32_t find_way_in(const struct flow *x, uint32_t head)
 }
 
 /* A merge of a loop that is in force at the position, where nothing is known of what goes into it
- * but what it begins with. */
+ * but that it begins with a constant. */
 static uint32_t guess_loop(const struct flow *x, uint32_t block, uint32_t place, uint32_t pos)
 {
 	uint32_t from = find_way_in(x, block);
 	wdx_held begin = from == NONE ? 0 : wdx_machine_out(&x->m, from)[place];
 
-	for (uint32_t i = 0; begin && i < x->v.nlocals && *x->steps; i++, --*x->steps) {
+	if (x->m.values.data[wdx_held_value(begin)].kind != WDX_MV_CONST)
+		return 0;
+	for (uint32_t i = 0; i < x->v.nlocals && *x->steps; i++, --*x->steps) {
 		uint32_t phi = wdx_value_at(&x->v, i, pos), loop = x->v.values.data[phi].pos;
 
 		if (x->v.values.data[phi].kind == WDX_VALUE_PHI &&
