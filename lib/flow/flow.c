@@ -326,6 +326,7 @@ static void deinit(struct flow *x)
 	wdx_vec_free(&x->holdings_of.start);
 	wdx_vec_free(&x->holdings_of.items);
 	wdx_vec_free(&x->pieces);
+	wdx_vec_free(&x->piece_at);
 	wdx_vec_free(&x->runs);
 	wdx_vec_free(&x->keys);
 	wdx_vec_free(&x->found);

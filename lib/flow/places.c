@@ -278,6 +278,22 @@ static void chain_pieces(struct flow *x)
 	}
 }
 
+/* For each byte of the body, and for its end, the number of the first piece at or behind it. */
+static bool number_pieces(struct flow *x)
+{
+	uint32_t start = x->f->wasm->start.v, size = x->f->wasm->end.v - start, at = 0;
+
+	x->piece_at.len = 0;
+	if (!wdx_vec_reserve(&x->piece_at, (size_t)size + 1))
+		return false;
+	for (uint32_t k = 0; k < x->pieces.len; k++)
+		while (at <= size && start + at <= x->pieces.data[k].wasm)
+			x->piece_at.data[at++] = k;
+	while (at <= size)
+		x->piece_at.data[at++] = (uint32_t)x->pieces.len;
+	return true;
+}
+
 /* In the order of positions, and of addresses where these are the same. */
 void wdx_flow_find_pieces(struct flow *x)
 {
@@ -304,12 +320,13 @@ void wdx_flow_find_pieces(struct flow *x)
 		};
 	}
 	chain_pieces(x);
+	x->nomem |= !number_pieces(x);
 }
 
-/* The first at or behind the position. */
+/* The first at or behind the position in the body. */
 static const struct piece *first_piece(const struct flow *x, uint32_t pos)
 {
-	return wdx_search(i, x->pieces.data, x->pieces.data + x->pieces.len, i->wasm < pos);
+	return x->pieces.data + x->piece_at.data[pos - x->f->wasm->start.v];
 }
 
 /* False: not behind the last one. */
