@@ -418,15 +418,17 @@ static void use_holdings(struct flow *x, uint32_t value, uint32_t width, struct 
 			 struct founds *to)
 {
 	const uint32_t *start = x->holdings_of.start.data + value;
+	uint64_t lo = x->runs.data[0].lo, hi = x->runs.data[x->runs.len - 1].hi;
 
 	for (uint32_t i = start[0]; i < start[1]; i++) {
 		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
 
+		if (h->hi <= lo || h->lo >= hi || h->width < width)
+			continue;
 		how.place = h->place;
 		if (how.rank != RANK_SUM)
 			how.rank = rank_of(x, h->place);
-		if (h->width >= width)
-			wdx_flow_add_where(x, to, h->lo, h->hi, &how);
+		wdx_flow_add_where(x, to, h->lo, h->hi, &how);
 	}
 }
 

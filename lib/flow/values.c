@@ -117,6 +117,74 @@ static void set_local(struct wdx_values_work *w, uint32_t local, uint32_t value,
 	w->last[local] = (uint32_t)w->changes.len - 1;
 }
 
+/* ---- what loops set ---------------------------------------------------------------------------
+ */
+
+static void note_set(struct wdx_values_work *w, uint32_t pos, uint32_t local)
+{
+	struct set *s = wdx_vec_push(&w->sets);
+
+	if (s)
+		*s = (struct set){pos, local};
+	w->nomem |= !s;
+	w->unknown |= local >= w->v->nlocals;
+}
+
+static void note_open(struct wdx_values_work *w, bool loop)
+{
+	uint32_t *open = wdx_vec_push(&w->open), *end = loop ? wdx_vec_push(&w->ends) : NULL;
+
+	w->nomem |= !open || (loop && !end);
+	if (open)
+		*open = loop ? (uint32_t)w->ends.len : 0;
+}
+
+static void note_end(struct wdx_values_work *w, uint32_t pos)
+{
+	uint32_t loop = w->open.data[--w->open.len];
+
+	if (loop)
+		w->ends.data[loop - 1] = pos;
+}
+
+static uint32_t first_immediate(const struct wdx_values_work *w, uint32_t pos)
+{
+	struct wdx_reader r;
+	uint64_t value;
+
+	wdx_reader_init(&r, w->m->data + w->m->code.v + pos + 1, w->f->end.v - pos - 1, 0, false);
+	value = wdx_read_uleb(&r, 32);
+	return r.failed ? NONE : (uint32_t)value;
+}
+
+static void note_insn(struct wdx_values_work *w, uint32_t pos)
+{
+	switch (w->m->data[w->m->code.v + pos]) {
+	case WDX_WASM_LOCAL_SET:
+	case WDX_WASM_LOCAL_TEE:
+		return note_set(w, pos, first_immediate(w, pos));
+	case WDX_WASM_BLOCK:
+	case WDX_WASM_IF:
+		return note_open(w, false);
+	case WDX_WASM_LOOP:
+		return note_open(w, true);
+	case WDX_WASM_END:
+		return note_end(w, pos);
+	}
+}
+
+/* Where locals are set in the loop at pos and those inside of it, and where these loops end. */
+static void find_sets(struct wdx_values_work *w, uint32_t pos)
+{
+	w->sets.len = w->ends.len = w->open.len = 0;
+	w->next_loop = 0;
+	do {
+		if (w->m->kinds[pos] & WDX_INSN_START)
+			note_insn(w, pos);
+	} while (++pos < w->f->end.v && w->open.len && !w->nomem);
+	w->unknown |= w->open.len != 0;
+}
+
 /* ---- labels -----------------------------------------------------------------------------------
  */
 
@@ -149,8 +217,13 @@ static bool is_phi_of(const struct wdx_values_work *w, uint32_t value, uint32_t 
  * position of `loop` itself may be run each time round: there what the local holds is not known. */
 static void open_loop(struct wdx_values_work *w, struct label *l, uint32_t next)
 {
-	uint32_t end = w->ends.data[w->next_loop++], i;
+	uint32_t end, i;
 
+	if (w->next_loop == w->ends.len) /* the loop is in no other */
+		find_sets(w, l->pos);
+	if (w->unknown || w->nomem)
+		return;
+	end = w->ends.data[w->next_loop++];
 	for (sets_in(w, l->pos, &i); i < w->sets.len && w->sets.data[i].pos < end; i++) {
 		uint32_t local = w->sets.data[i].local, before = w->locals[local], phi;
 		struct loop_phi *slot;
@@ -609,70 +682,6 @@ static void step(struct wdx_values_work *w, const struct wdx_insn *insn)
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
-static void note_set(struct wdx_values_work *w, uint32_t pos, uint32_t local)
-{
-	struct set *s = wdx_vec_push(&w->sets);
-
-	if (s)
-		*s = (struct set){pos, local};
-	w->nomem |= !s;
-}
-
-static void note_open(struct wdx_values_work *w, bool loop)
-{
-	uint32_t *open = wdx_vec_push(&w->open), *end = loop ? wdx_vec_push(&w->ends) : NULL;
-
-	w->nomem |= !open || (loop && !end);
-	if (open)
-		*open = loop ? (uint32_t)w->ends.len : 0;
-}
-
-static void note_end(struct wdx_values_work *w, uint32_t pos)
-{
-	uint32_t loop = w->open.len ? w->open.data[--w->open.len] : 0;
-
-	if (loop)
-		w->ends.data[loop - 1] = pos;
-}
-
-static uint64_t first_immediate(const struct wdx_values_work *w, uint32_t pos)
-{
-	struct wdx_insn insn;
-
-	wdx_insn_at(w->m, (wdx_codepos){pos}, &insn);
-	return insn.imm[0];
-}
-
-static void note_insn(struct wdx_values_work *w, uint32_t pos)
-{
-	uint64_t local;
-
-	switch (w->m->data[w->m->code.v + pos]) {
-	case WDX_WASM_LOCAL_SET:
-	case WDX_WASM_LOCAL_TEE:
-		local = first_immediate(w, pos);
-		w->unknown |= local >= w->v->nlocals;
-		return note_set(w, pos, (uint32_t)local);
-	case WDX_WASM_BLOCK:
-	case WDX_WASM_IF:
-		return note_open(w, false);
-	case WDX_WASM_LOOP:
-		return note_open(w, true);
-	case WDX_WASM_END:
-		return note_end(w, pos);
-	}
-}
-
-/* Where locals are set and where loops end. */
-static void find_sets(struct wdx_values_work *w)
-{
-	w->sets.len = w->ends.len = w->open.len = 0;
-	for (uint32_t pos = w->f->code.v; pos < w->f->end.v && !w->nomem; pos++)
-		if (w->m->kinds[pos] & WDX_INSN_START)
-			note_insn(w, pos);
-	w->unknown |= w->open.len != 0;
-}
-
 static void begin(struct wdx_values_work *w)
 {
 	const struct wdx_wasm_type *t = &w->m->types.data[w->f->type];
@@ -736,6 +745,7 @@ static void reset(struct wdx_values_work *w)
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
 	w->changes.len = w->watches.len = w->watched.len = 0;
 	memset(w->constants, 0, sizeof(w->constants));
+	w->sets.len = w->ends.len = 0;
 	w->next_loop = 0;
 	w->next_operand = 0;
 	w->budget = MAX_COMPARED;
@@ -747,9 +757,8 @@ static void walk(struct wdx_values_work *w)
 	struct wdx_insn_iter it;
 	struct wdx_insn insn;
 
-	find_sets(w);
 	wdx_values_find_slots(w);
-	if (!w->unknown && !w->nomem)
+	if (!w->nomem)
 		begin(w);
 	wdx_insn_begin(&it, w->m, w->f);
 	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn)) {
@@ -757,6 +766,7 @@ static void walk(struct wdx_values_work *w)
 		step(w, &insn);
 	}
 	wdx_error_destroy(it.err);
+	w->unknown |= w->labels.len != 0;
 	if (!w->unknown && !w->nomem)
 		file_segments(w);
 	if (!w->unknown && !w->nomem)

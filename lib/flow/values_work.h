@@ -58,13 +58,14 @@ struct wdx_values_work {
 	WDX_VEC(struct arrival) arrivals; /* of open labels, in the order of the labels */
 	WDX_VEC(struct loop_phi) phis;
 	WDX_VEC(struct change) changes;
-	WDX_VEC(struct set) sets;
-	WDX_VEC(uint32_t) same; /* by value: what it is, itself if nothing else */
+	WDX_VEC(struct set) sets; /* in the outermost loop at hand */
+	WDX_VEC(uint32_t) same;	  /* by value: what it is, itself if nothing else */
 	WDX_VEC(struct watch) watches;
 	WDX_VEC(struct watched) watched;
 	WDX_VEC(uint32_t) held; /* by each of wdx_values.slots, as seen last */
 	size_t next_operand;
-	WDX_VEC(uint32_t) ends;	 /* of loops, in the order in which they begin */
+	WDX_VEC(uint32_t)
+	ends; /* of that and the loops inside of it, in the order in which they begin */
 	uint32_t *locals, *last; /* by local: its value, its last change */
 	uint32_t constants[256]; /* by hash: the last of them, 0: none */
 	uint32_t next_loop;
