@@ -90,6 +90,10 @@ void wdx_code_settle(struct wdx_codeindex *c);
 /* The code of the function whose body holds that wasm position; NULL: none. */
 const struct wdx_code_func *wdx_code_func_at(const struct wdx_codeindex *c, uint64_t wasm);
 
+/* Index in by_wasm of the first interval of the function at or behind that position. */
+uint32_t wdx_code_bound(const struct wdx_codeindex *c, const struct wdx_code_func *f,
+			uint64_t wasm);
+
 /* The first position at or behind that one which native code shows; UINT32_MAX: none is. */
 uint32_t wdx_code_next(const struct wdx_codeindex *c, const struct wdx_code_func *f, uint64_t wasm);
 

@@ -58,10 +58,8 @@ void wdx_code_skim(const struct wdx_codeindex *c, uint32_t at, struct wdx_skim *
  */
 bool wdx_code_mark_displaced(struct marking *m);
 
-/* code_ask.c: index in by_wasm of the first interval of f at or behind that position; the first
- * return address of the function above that native position, its index in the pool. */
-uint32_t wdx_code_bound(const struct wdx_codeindex *c, const struct wdx_code_func *f,
-			uint64_t wasm);
+/* code_ask.c: the first return address of the function above that native position, its index in the
+ * pool. */
 uint32_t wdx_code_return_above(const struct wdx_codeindex *c, const struct wdx_map_func *f,
 			       uint32_t native);
 

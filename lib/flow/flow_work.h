@@ -141,7 +141,7 @@ struct flow {
 	WDX_VEC(struct term) terms;
 	WDX_VEC(uint32_t) sums; /* hash of terms by root and the low half of off: chains of them */
 	WDX_VEC(struct piece) pieces;
-	WDX_VEC(uint32_t) piece_at; /* by byte of the body */
+	WDX_VEC(uint32_t) piece_at; /* by wdx_codeindex.by_wasm: the first from there on */
 	struct index inputs_of, holdings_of, terms_of;
 	struct wdx_ranges runs;
 	WDX_VEC(uint64_t) keys; /* to sort by */

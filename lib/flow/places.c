@@ -278,36 +278,22 @@ static void chain_pieces(struct flow *x)
 	}
 }
 
-/* For each byte of the body, and for its end, the number of the first piece at or behind it. */
-static bool number_pieces(struct flow *x)
-{
-	uint32_t start = x->f->wasm->start.v, size = x->f->wasm->end.v - start, at = 0;
-
-	x->piece_at.len = 0;
-	if (!wdx_vec_reserve(&x->piece_at, (size_t)size + 1))
-		return false;
-	for (uint32_t k = 0; k < x->pieces.len; k++)
-		while (at <= size && start + at <= x->pieces.data[k].wasm)
-			x->piece_at.data[at++] = k;
-	while (at <= size)
-		x->piece_at.data[at++] = (uint32_t)x->pieces.len;
-	return true;
-}
-
 /* In the order of positions, and of addresses where these are the same. */
 void wdx_flow_find_pieces(struct flow *x)
 {
 	const struct wdx_interval *iv = x->code->intervals.data;
 	uint32_t end = x->f->first + x->f->n;
 
-	x->pieces.len = 0;
-	if (!wdx_vec_reserve(&x->pieces, x->f->n)) {
+	x->pieces.len = x->piece_at.len = 0;
+	if (!wdx_vec_reserve(&x->pieces, x->f->n) ||
+	    !wdx_vec_reserve(&x->piece_at, (size_t)x->f->n + 1)) {
 		x->nomem = true;
 		return;
 	}
 	for (uint32_t k = x->f->first; k < end; k++) {
 		uint32_t i = x->code->by_wasm[k], next;
 
+		x->piece_at.data[x->piece_at.len++] = (uint32_t)x->pieces.len;
 		if (!wdx_flow_shows(&iv[i]))
 			continue;
 		next = next_shown(x, i);
@@ -319,14 +305,16 @@ void wdx_flow_find_pieces(struct flow *x)
 			.next_lo = next == NONE ? 0 : iv[next - 1].hi,
 		};
 	}
+	x->piece_at.data[x->piece_at.len++] = (uint32_t)x->pieces.len;
 	chain_pieces(x);
-	x->nomem |= !number_pieces(x);
 }
 
-/* The first at or behind the position in the body. */
+/* The first at or behind the position. */
 static const struct piece *first_piece(const struct flow *x, uint32_t pos)
 {
-	return x->pieces.data + x->piece_at.data[pos - x->f->wasm->start.v];
+	uint32_t i = wdx_code_bound(x->code, x->f, pos) - x->f->first;
+
+	return x->pieces.data + x->piece_at.data[i];
 }
 
 /* False: not behind the last one. */
