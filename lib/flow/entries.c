@@ -43,39 +43,24 @@ void wdx_flow_use_entry(struct flow *x, uint32_t value)
 /* ---- callers ----------------------------------------------------------------------------------
  */
 
-/* The function that begins at that position; NONE: none does. */
-static uint32_t function_at(const struct flow *x, uint32_t at)
-{
-	const struct wdx_map *map = x->map;
-	size_t lo = 0, hi = map->funcs.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (map->parts.data[map->funcs.data[mid].first_part].lo < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < map->funcs.len && map->parts.data[map->funcs.data[lo].first_part].lo == at
-		       ? (uint32_t)lo
-		       : NONE;
-}
-
-/* The function of the map that the machine code calls, when it is the one that the wasm code calls
- * there. */
+/* The function that the wasm code calls there, when the machine code calls it, too; NONE: not. */
 static uint32_t callee_of(const struct flow *x, const struct wdx_minsn *call, uint32_t pos)
 {
-	uint32_t to = wdx_target_callee(x->m.target, x->map->code + call->at, call->a->size,
-					call->at),
-		 f = to == NONE ? NONE : function_at(x, to);
 	const uint8_t *insn = x->wasm->data + x->wasm->code.v + pos;
+	const struct wdx_map *map = x->map;
 	struct wdx_reader r;
+	uint64_t defined;
+	uint32_t f, to;
 
-	if (f == NONE || !x->code->funcs.data[f].wasm || *insn != WDX_WASM_CALL)
+	if (*insn != WDX_WASM_CALL)
 		return NONE;
 	wdx_reader_init(&r, insn + 1, x->f->wasm->end.v - pos - 1, 0, false);
-	return wdx_read_uleb(&r, 32) == x->map->funcs.data[f].index && !r.failed ? f : NONE;
+	defined = wdx_read_uleb(&r, 32) - x->wasm->nimported_funcs;
+	if (r.failed || defined >= x->wasm->funcs.len)
+		return NONE;
+	f = x->code->of_func[defined];
+	to = wdx_target_callee(x->m.target, map->code + call->at, call->a->size, call->at);
+	return f != NONE && map->parts.data[map->funcs.data[f].first_part].lo == to ? f : NONE;
 }
 
 static bool is_kept(const struct flow *x, uint32_t place, uint32_t width)
@@ -86,32 +71,42 @@ static bool is_kept(const struct flow *x, uint32_t place, uint32_t width)
 	       (place >= x->m.nregs || x->preserved[place]);
 }
 
+/* Takes the place for the value if it holds that, or one that differs by a constant and is the
+ * first to; whether it holds the value itself. */
+static bool take_kept(const struct flow *x, uint32_t place, uint32_t value, struct found *how)
+{
+	uint32_t is = x->open[place].value;
+	struct wdx_term t, other;
+
+	if (is == value) {
+		*how = (struct found){.place = place, .value = value, .rank = RANK_LASTING};
+		return true;
+	}
+	if (is == CONTEXT || how->place != NONE)
+		return false;
+	t = wdx_value_term(&x->v, value);
+	other = wdx_value_term(&x->v, is);
+	if (other.root == t.root)
+		*how = (struct found){.place = place,
+				      .value = value,
+				      .rank = RANK_SUM,
+				      .addend = t.off - other.off};
+	return false;
+}
+
 /* Where the frame holds the value while the call lasts. */
 static bool find_kept(const struct flow *x, uint32_t value, uint32_t width, struct found *how)
 {
-	struct wdx_term t = wdx_value_term(&x->v, value), other;
-
 	*how = (struct found){.place = NONE, .value = value};
 	if (x->v.values.data[value].kind == WDX_VALUE_CONST)
 		return true;
-	for (uint32_t p = 0; p < x->m.nplaces; p++) {
-		uint32_t is;
+	for (uint32_t k = 0; k < PLACE_WORDS; k++)
+		for (uint64_t bits = x->occupied[k]; bits; bits &= bits - 1) {
+			uint32_t p = 64 * k + (uint32_t)__builtin_ctzll(bits);
 
-		if (!x->state[p] || !is_kept(x, p, width))
-			continue;
-		is = x->assoc[wdx_held_value(x->state[p])];
-		if (!is || is == CONTEXT)
-			continue;
-		other = wdx_value_term(&x->v, is);
-		if (is != value && (other.root != t.root || how->place != NONE))
-			continue;
-		*how = (struct found){.place = p,
-				      .value = value,
-				      .rank = is == value ? RANK_LASTING : RANK_SUM,
-				      .addend = t.off - other.off};
-		if (is == value)
-			break;
-	}
+			if (is_kept(x, p, width) && take_kept(x, p, value, how))
+				return true;
+		}
 	return how->place != NONE;
 }
 
@@ -129,11 +124,11 @@ static void note_argument(struct flow *x, struct wdx_map_argument a, uint32_t va
 	x->nomem |= !slot;
 }
 
-void wdx_flow_note_call(struct flow *x, const struct wdx_minsn *call)
+void wdx_flow_note_call(struct flow *x, const struct wdx_minsn *call, uint32_t pos)
 {
-	uint32_t pos = wdx_code_position(x->code, x->f, call->at), callee;
 	const struct wdx_wasm_func *f;
 	const struct wdx_wasm_type *t;
+	uint32_t callee;
 	size_t first;
 
 	if (pos == NONE || pos < x->f->wasm->start.v || pos >= x->f->wasm->end.v)

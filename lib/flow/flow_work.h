@@ -75,6 +75,9 @@ struct convention {
 	uint16_t context; /* where it comes, likewise */
 };
 
+/* Bits of all places: registers have less than two words. */
+enum { PLACE_WORDS = 2 + WDX_MAX_SLOTS / 64 };
+
 /* Steps of searches in one function. */
 enum { MAX_STEPS = 1 << 24 };
 
@@ -126,9 +129,11 @@ struct flow {
 	uint32_t
 		*hints; /* of each merge of the machine's: the wasm value that a claim says it is */
 	size_t nassoc;
-	wdx_held *state, *seen; /* of each place, now and when its open holding was looked at */
+	wdx_held *state; /* of each place, now */
+	wdx_held *seen;	 /* and when its open holding was looked at */
 	struct open *open;
-	uint32_t *placed; /* number in the map, NONE: not looked up yet */
+	uint64_t occupied[PLACE_WORDS]; /* a bit for each place: a holding is open */
+	uint32_t *placed;		/* number in the map, NONE: not looked up yet */
 	size_t nstate;
 	WDX_VEC(struct probe) probes;
 	WDX_VEC(struct holding) holdings;
@@ -244,17 +249,23 @@ void wdx_flow_match_merges(struct flow *x);
 
 /* Where the parameter is nowhere else, it is what its register held on entry. */
 void wdx_flow_use_entry(struct flow *x, uint32_t value);
-/* At a direct call, with the states before and behind it in x->seen and x->state: where what it
- * passes stays, in the frame of the caller. */
-void wdx_flow_note_call(struct flow *x, const struct wdx_minsn *call);
+/* At a call at that wasm position, with what is held behind it in x->state, and before it, in those
+ * places that are occupied, in x->seen: where what a direct one passes stays, in the frame of the
+ * caller. */
+void wdx_flow_note_call(struct flow *x, const struct wdx_minsn *call, uint32_t pos);
 /* When all functions have been gone through: arguments that are no such parameters, and parameters
  * that are no such arguments, are dropped. */
 void wdx_flow_settle_entries(struct flow *x);
 
-/* ---- places.c: where locals are, by the match ---------------------------------------------------
+/* ---- holdings.c: which code places hold wasm values over
+ * -----------------------------------------
  */
 
 void wdx_flow_find_holdings(struct flow *x);
+
+/* ---- places.c: where locals are, by the match ---------------------------------------------------
+ */
+
 /* Finds the values that are sums. */
 void wdx_flow_index_terms(struct flow *x);
 /* Those of them that may be root + off: the head of their chain, by value. */

@@ -347,7 +347,6 @@ static void store(struct wdx_machine *m, const struct wdx_minsn *i, wdx_held *st
 {
 	const struct wdx_access *a = i->a;
 
-	m->wide = true;
 	if (a->src < 0)
 		state[i->slot] = wdx_hold(i->constant, a->width);
 	else if ((uint32_t)a->src < m->nregs && state[a->src])

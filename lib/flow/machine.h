@@ -109,7 +109,8 @@ struct wdx_machine {
 	uint32_t stride;    /* nplaces and what makes it a multiple of WDX_CHUNK, all nothing */
 	uint32_t arguments; /* to be set: bit n is set where one lies at CFA + 8 * n */
 	bool escaped;	    /* an address in the frame is taken: calls may write there */
-	bool wide;	    /* the last step changed more than what the instruction writes */
+	bool wide;	    /* the last step changed more than the registers that the instruction
+			       writes and the slot that it stores */
 	wdx_held *in, *out; /* of block b: stride of them from b * stride on */
 	struct wdx_machine_work *work;
 };
