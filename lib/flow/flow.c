@@ -59,17 +59,19 @@ static bool prepare_values(struct flow *x)
 {
 	size_t n = x->m.values.len;
 
-	if (2 * n > x->nassoc) {
+	if (3 * n > x->nassoc) {
 		free(x->assoc);
-		x->nassoc = 4 * n;
+		x->nassoc = 6 * n;
 		x->assoc = malloc(x->nassoc * sizeof(*x->assoc));
 	}
 	if (!x->assoc) {
 		x->nassoc = 0;
 		return false;
 	}
-	x->hints = x->assoc + n;
-	memset(x->assoc, 0, (2 * n - x->m.first_phi) * sizeof(*x->assoc));
+	x->taken = x->assoc + n;
+	x->hints = x->taken + n;
+	memset(x->assoc, 0, n * sizeof(*x->assoc));
+	memset(x->hints, 0, (n - x->m.first_phi) * sizeof(*x->hints));
 	return true;
 }
 
@@ -316,6 +318,8 @@ static void deinit(struct flow *x)
 	wdx_vec_free(&x->edges);
 	wdx_vec_free(&x->makers);
 	wdx_vec_free(&x->made);
+	wdx_vec_free(&x->takers);
+	wdx_vec_free(&x->due);
 	wdx_vec_free(&x->given);
 	wdx_vec_free(&x->terms);
 	wdx_vec_free(&x->sums);

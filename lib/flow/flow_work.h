@@ -47,6 +47,11 @@ struct input { /* a merge or the result of an operation by what goes into it */
 	uint32_t value, to;
 };
 
+struct taker { /* a value of the machine's that another one goes into */
+	uint32_t mv;
+	uint32_t next; /* of the same: number + 1, 0 is the end */
+};
+
 struct maker { /* an instruction whose result is known by what it does: a load, a call */
 	uint32_t pos, value;
 	uint32_t mv;	/* the machine's only candidate; 0: none yet, NONE: several */
@@ -141,8 +146,11 @@ struct flow {
 	WDX_VEC(struct input) inputs;
 	WDX_VEC(struct edge) edges;
 	WDX_VEC(struct maker) makers; /* by pos */
-	WDX_VEC(uint32_t) made;	 /* by interval: the maker at its position, number + 1; 0: none */
-	WDX_VEC(uint32_t) given; /* merges and sums of the machine's that have been given a value */
+	WDX_VEC(uint32_t) made; /* by interval: the maker at its position, number + 1; 0: none */
+	uint32_t *taken;	/* of each machine value: its takers, number + 1; 0: none */
+	WDX_VEC(struct taker) takers;
+	/* of machine values, a bit for each: to be looked at; have been given a value */
+	WDX_VEC(uint64_t) due, given;
 	WDX_VEC(struct term) terms;
 	WDX_VEC(uint32_t) sums; /* hash of terms by root and the low half of off: chains of them */
 	WDX_VEC(struct piece) pieces;

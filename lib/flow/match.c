@@ -845,35 +845,149 @@ static void find_edges(struct flow *x)
 	x->edges.len = x->m.blocks.len;
 }
 
-static void give(struct flow *x, uint32_t mv, uint32_t value)
-{
-	uint32_t *slot = value ? wdx_vec_push(&x->given) : NULL;
+/* ---- rounds -----------------------------------------------------------------------------------
+ */
 
-	if (slot)
-		*slot = mv;
-	x->nomem |= value && !slot;
-	x->assoc[mv] = value;
+/* Merges, and values computed from others, are looked at when something that goes into them has
+ * become known, or is known no more: they are due then. */
+
+static bool is_due(const uint64_t *bits, uint32_t mv)
+{
+	return bits[mv / 64] >> mv % 64 & 1;
 }
 
-/* The function's entry is one more way into its first block, which is not looked at. */
-static void guess_merges(struct flow *x)
+static void make_due(uint64_t *bits, uint32_t mv)
 {
-	for (uint32_t mv = (uint32_t)x->m.first_phi; mv < x->m.values.len && !x->nomem; mv++) {
-		const struct wdx_mvalue *v = &x->m.values.data[mv];
+	bits[mv / 64] |= 1ULL << mv % 64;
+}
 
-		if (v->at && !x->assoc[mv] &&
-		    wdx_held_value(wdx_machine_in(&x->m, v->at)[v->reg]) == mv)
-			give(x, mv, guess(x, mv));
+/* The first that is due in [mv, end), which then is so no more; `end`: none is. */
+static uint32_t next_due(struct flow *x, uint32_t mv, uint32_t end)
+{
+	uint64_t bits = mv < end ? x->due.data[mv / 64] >> mv % 64 << mv % 64 : 0;
+
+	for (mv -= mv % 64; !bits && mv + 64 < end; bits = x->due.data[mv / 64])
+		mv += 64;
+	if (!bits || mv + (uint32_t)__builtin_ctzll(bits) >= end)
+		return end;
+	mv += (uint32_t)__builtin_ctzll(bits);
+	x->due.data[mv / 64] &= ~(1ULL << mv % 64);
+	return mv;
+}
+
+static void add_taker(struct flow *x, wdx_held h, uint32_t mv)
+{
+	uint32_t value = wdx_held_value(h);
+	struct taker *t = value && value != mv ? wdx_vec_push(&x->takers) : NULL;
+
+	if (!t) {
+		x->nomem |= value && value != mv;
+		return;
+	}
+	*t = (struct taker){mv, x->taken[value]};
+	x->taken[value] = (uint32_t)x->takers.len;
+}
+
+/* Whether it is a merge of its place, not what another one has become. */
+static bool is_merge(const struct flow *x, uint32_t mv)
+{
+	const struct wdx_mvalue *v = &x->m.values.data[mv];
+
+	/* the function's entry is one more way into its first block, which is not looked at */
+	return v->at && wdx_held_value(wdx_machine_in(&x->m, v->at)[v->reg]) == mv;
+}
+
+/* Constants are known from the start. */
+static void note_merge(struct flow *x, uint32_t mv)
+{
+	const struct wdx_mvalue *v = &x->m.values.data[mv];
+	const struct wdx_mblock *b = &x->m.blocks.data[v->at];
+
+	if (x->hints[mv - x->m.first_phi])
+		make_due(x->due.data, mv);
+	for (uint32_t k = 0; k < b->npreds; k++) {
+		uint32_t from = x->m.preds.data[b->first_pred + k];
+		wdx_held h = wdx_machine_out(&x->m, from)[v->reg];
+
+		if (!x->m.blocks.data[from].reached)
+			continue;
+		add_taker(x, h, mv);
+		if (x->m.values.data[wdx_held_value(h)].kind == WDX_MV_CONST)
+			make_due(x->due.data, mv);
 	}
 }
 
-static void take_computed(struct flow *x)
+/* What goes into it has changed in what is known of it, and into sums of it. */
+static void stir(struct flow *x, uint32_t value, unsigned depth)
+{
+	const struct taker *t;
+
+	for (uint32_t i = x->taken[value]; i; i = t->next) {
+		t = &x->takers.data[i - 1];
+		make_due(x->due.data, t->mv);
+		if (depth && t->mv < x->m.first_phi && !is_binary(x, t->mv))
+			stir(x, t->mv, depth - 1);
+	}
+}
+
+static bool prepare_rounds(struct flow *x)
+{
+	size_t n = x->m.values.len, words = n / 64 + 1;
+
+	x->takers.len = x->due.len = x->given.len = 0;
+	if (!wdx_vec_reserve(&x->due, words) || !wdx_vec_reserve(&x->given, words))
+		return false;
+	memset(x->due.data, 0, words * sizeof(*x->due.data));
+	memset(x->given.data, 0, words * sizeof(*x->given.data));
+	memset(x->taken, 0, n * sizeof(*x->taken));
+	return true;
+}
+
+/* Of each value what it goes into; what may be known by what is known so far is due. */
+static void find_takers(struct flow *x)
 {
 	const uint32_t *mv;
 
-	wdx_vec_each (mv, &x->m.based)
-		if (!x->assoc[*mv] && !x->nomem)
-			give(x, *mv, is_binary(x, *mv) ? find_computed(x, *mv) : find_sum(x, *mv));
+	wdx_vec_each (mv, &x->m.based) {
+		unsigned kind = x->m.insns.data[x->m.values.data[*mv].insn].a->kind;
+
+		if (kind == WDX_DO_ADDR || kind == WDX_DO_BINARY)
+			add_taker(x, x->m.values.data[*mv].base, *mv);
+		if (kind == WDX_DO_BINARY)
+			add_taker(x, x->m.values.data[*mv].other, *mv);
+	}
+	for (uint32_t i = (uint32_t)x->m.first_phi; i < x->m.values.len; i++)
+		if (is_merge(x, i))
+			note_merge(x, i);
+	for (uint32_t i = 1; i < x->m.values.len && !x->nomem; i++)
+		if (x->assoc[i])
+			stir(x, i, MAX_SUMS);
+}
+
+static uint32_t find_match(const struct flow *x, uint32_t mv)
+{
+	return mv >= x->m.first_phi ? guess(x, mv)
+	       : is_binary(x, mv)   ? find_computed(x, mv)
+				    : find_sum(x, mv);
+}
+
+/* Goes once through those that are due, also by what is found meanwhile; whether any was found. */
+static bool match_due(struct flow *x)
+{
+	uint32_t end = (uint32_t)x->m.values.len;
+	bool found = false;
+
+	for (uint32_t mv = next_due(x, 0, end); mv < end; mv = next_due(x, mv + 1, end)) {
+		if (x->assoc[mv])
+			continue;
+		x->assoc[mv] = find_match(x, mv);
+		if (!x->assoc[mv])
+			continue;
+		make_due(x->given.data, mv);
+		stir(x, mv, MAX_SUMS);
+		found = true;
+	}
+	return found;
 }
 
 static bool still_given(const struct flow *x, uint32_t mv)
@@ -884,43 +998,51 @@ static bool still_given(const struct flow *x, uint32_t mv)
 				     : still_computed(x, mv);
 }
 
-/* Takes back what does not hold, until all that is left bears each other out. */
+/* Goes once through those that were given a value and are due; whether any does not hold. */
+static bool check_due(struct flow *x, bool trust)
+{
+	uint32_t end = (uint32_t)x->m.values.len;
+	bool found = false;
+
+	for (uint32_t mv = next_due(x, 0, end); mv < end; mv = next_due(x, mv + 1, end)) {
+		if (!is_due(x->given.data, mv) || !x->assoc[mv] || (trust && still_given(x, mv)))
+			continue;
+		x->assoc[mv] = 0;
+		stir(x, mv, MAX_SUMS);
+		found = true;
+	}
+	return found;
+}
+
+/* Takes back what does not hold, until all that is left bears each other out; where that takes too
+ * long, all of it. */
 static void take_back(struct flow *x)
 {
-	size_t left;
 	unsigned rounds = 0;
 
-	do {
-		left = x->given.len;
-		x->given.len = 0;
-		for (size_t i = 0; i < left; i++) {
-			uint32_t mv = x->given.data[i];
-
-			if (rounds < MAX_ROUNDS && still_given(x, mv))
-				x->given.data[x->given.len++] = mv;
-			else
-				x->assoc[mv] = 0;
-		}
+	memcpy(x->due.data, x->given.data, (x->m.values.len / 64 + 1) * sizeof(*x->due.data));
+	while (rounds < MAX_ROUNDS && check_due(x, true))
 		rounds++;
-	} while (x->given.len < left);
+	if (rounds < MAX_ROUNDS)
+		return;
+	memcpy(x->due.data, x->given.data, (x->m.values.len / 64 + 1) * sizeof(*x->due.data));
+	check_due(x, false);
 }
 
 /* Guesses are hopeful where loops come back. */
 void wdx_flow_match_merges(struct flow *x)
 {
-	size_t before;
-
-	x->given.len = 0;
 	*x->steps = MAX_STEPS;
 	find_edges(x);
-	for (unsigned n = 0; n < MAX_GUESSES && !x->nomem; n++) {
-		before = x->given.len;
-		take_computed(x);
-		guess_merges(x);
-		if (x->given.len == before)
-			break;
+	if (x->nomem || !prepare_rounds(x)) {
+		x->nomem = true;
+		return;
 	}
-	take_back(x);
+	find_takers(x);
+	for (unsigned n = 0; n < MAX_GUESSES && !x->nomem && match_due(x); n++)
+		;
+	if (!x->nomem)
+		take_back(x);
 }
 
 /* ---- for those who judge claims ----------------------------------------------------------------
