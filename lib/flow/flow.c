@@ -323,6 +323,8 @@ static void deinit(struct flow *x)
 	wdx_vec_free(&x->given);
 	wdx_vec_free(&x->terms);
 	wdx_vec_free(&x->sums);
+	wdx_vec_free(&x->way_at);
+	wdx_vec_free(&x->next_way);
 	wdx_vec_free(&x->terms_of.start);
 	wdx_vec_free(&x->terms_of.items);
 	wdx_vec_free(&x->inputs_of.start);

@@ -155,6 +155,8 @@ struct flow {
 	WDX_VEC(uint32_t) sums; /* hash of terms by root and the low half of off: chains of them */
 	WDX_VEC(struct piece) pieces;
 	WDX_VEC(uint32_t) piece_at; /* by wdx_codeindex.by_wasm: the first from there on */
+	WDX_VEC(uint32_t) way_at;   /* by byte of the body: the first of v.ways, number + 1 */
+	WDX_VEC(uint32_t) next_way; /* by v.ways: the next at the position */
 	struct index inputs_of, holdings_of, terms_of;
 	struct wdx_ranges runs;
 	WDX_VEC(uint64_t) keys; /* to sort by */

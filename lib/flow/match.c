@@ -519,6 +519,25 @@ static void add_merge(struct flow *x, uint32_t phi)
 			add_input(x, in[k], phi);
 }
 
+/* Of each position the ways of labels that begin there. */
+static bool index_ways(struct flow *x)
+{
+	uint32_t start = x->f->wasm->start.v, size = x->f->wasm->end.v - start;
+
+	x->way_at.len = x->next_way.len = 0;
+	if (!wdx_vec_reserve(&x->way_at, (size_t)size + 1) ||
+	    !wdx_vec_reserve(&x->next_way, x->v.ways.len))
+		return false;
+	memset(x->way_at.data, 0, ((size_t)size + 1) * sizeof(*x->way_at.data));
+	for (uint32_t i = (uint32_t)x->v.ways.len; i; i--) { /* the last first */
+		uint32_t *head = &x->way_at.data[x->v.ways.data[i - 1] - start];
+
+		x->next_way.data[i - 1] = *head;
+		*head = i;
+	}
+	return true;
+}
+
 /* Of each value the merges that it goes into come first. */
 void wdx_flow_index_inputs(struct flow *x)
 {
@@ -535,6 +554,7 @@ void wdx_flow_index_inputs(struct flow *x)
 				add_input(x, v[i].operands[k], i);
 	if (!x->nomem)
 		wdx_flow_build_index(x, &x->inputs_of, n, x->inputs.len, input_key);
+	x->nomem |= !index_ways(x);
 }
 
 /* What the merge gets when control comes by the instruction at `from`, maybe through other merges
@@ -546,25 +566,19 @@ static uint32_t input_from(const struct flow *x, uint32_t phi, uint32_t from, un
 	--*x->steps;
 
 	const struct wdx_value *v = &x->v.values.data[phi];
-	const uint32_t *in = x->v.inputs.data + v->first, *way = x->v.ways.data + v->ways;
-	uint32_t lo = 0, hi = v->n;
+	const uint32_t *in = x->v.inputs.data + v->first;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (way[mid] < from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo < v->n && way[lo] == from)
-		return in[lo];
+	for (uint32_t i = x->way_at.data[from - x->f->wasm->start.v]; i;
+	     i = x->next_way.data[i - 1])
+		if (i - 1 - v->ways < v->n)
+			return in[i - 1 - v->ways];
 	for (uint32_t k = 0; depth && k < v->n; k++) {
 		const struct wdx_value *inner = &x->v.values.data[in[k]];
 		uint32_t found;
 
-		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k] == phi ||
-		    (k && in[k] == in[k - 1])) /* most arrivals bring the same */
+		if (k && in[k] == in[k - 1]) /* most arrivals bring the same */
+			continue;
+		if (inner->kind != WDX_VALUE_PHI || inner->arg != v->arg || in[k] == phi)
 			continue;
 		found = input_from(x, in[k], from, depth - 1);
 		if (found)
