@@ -42,14 +42,29 @@ static inline void update_place(struct flow *x, uint32_t p, uint32_t at, uint32_
 		change_place(x, p, value, at, behind);
 }
 
+static void update_chunk(struct flow *x, uint32_t c, uint32_t at, uint32_t behind)
+{
+	for (uint32_t p = c; p < c + WDX_CHUNK; p++)
+		if (x->state[p] != x->seen[p])
+			update_place(x, p, at, behind);
+}
+
 static void update_all(struct flow *x, uint32_t at, uint32_t behind)
 {
 	for (uint32_t c = 0; c < x->m.stride; c += WDX_CHUNK) {
-		if (wdx_same_chunk(x->state + c, x->seen + c))
+		if (!wdx_same_chunk(x->state + c, x->seen + c))
+			update_chunk(x, c, at, behind);
+	}
+}
+
+/* Control comes to a block; in all that stays as it was nothing has changed. */
+static void enter(struct flow *x, const wdx_held *in, uint32_t at)
+{
+	for (uint32_t c = 0; c < x->m.stride; c += WDX_CHUNK) {
+		if (wdx_same_chunk(x->state + c, in + c))
 			continue;
-		for (uint32_t p = c; p < c + WDX_CHUNK; p++)
-			if (x->state[p] != x->seen[p])
-				update_place(x, p, at, behind);
+		memcpy(x->state + c, in + c, WDX_CHUNK * sizeof(*x->state));
+		update_chunk(x, c, at, 0);
 	}
 }
 
@@ -96,8 +111,7 @@ static void go_through(struct flow *x, uint32_t block, uint32_t *iv)
 	const struct wdx_mblock *b = &x->m.blocks.data[block];
 	const struct wdx_minsn *i = &x->m.insns.data[b->first], *end = i + b->n;
 
-	memcpy(x->state, wdx_machine_in(&x->m, block), x->m.stride * sizeof(*x->state));
-	update_all(x, i->at, 0);
+	enter(x, wdx_machine_in(&x->m, block), i->at);
 	for (; i < end; i++) {
 		if (i->does == WDX_DOES_NOTHING)
 			continue;
@@ -119,6 +133,7 @@ void wdx_flow_find_holdings(struct flow *x)
 	uint32_t at = 0, iv = x->f->first;
 
 	x->holdings.len = 0;
+	memset(x->state, 0, x->m.stride * sizeof(*x->state));
 	memset(x->seen, 0, x->m.stride * sizeof(*x->seen));
 	memset(x->open, 0, x->m.stride * sizeof(*x->open));
 	memset(x->occupied, 0, sizeof(x->occupied));

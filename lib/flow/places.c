@@ -60,19 +60,17 @@ static bool clear_sums(struct flow *x)
 
 void wdx_flow_index_terms(struct flow *x)
 {
-	x->terms.len = 0;
-	for (uint32_t i = 1; i < x->v.values.len && !x->nomem; i++) {
-		struct wdx_term is = wdx_value_term(&x->v, i);
-		struct term *t;
+	const uint32_t *value;
 
-		if (is.root == i)
-			continue;
-		t = wdx_vec_push(&x->terms);
-		if (t)
-			*t = (struct term){i, 0, is};
-		x->nomem |= !t;
+	x->terms.len = 0;
+	if (!wdx_vec_reserve(&x->terms, x->v.sums.len)) {
+		x->nomem = true;
+		return;
 	}
-	if (x->nomem || !clear_sums(x)) {
+	wdx_vec_each (value, &x->v.sums)
+		x->terms.data[x->terms.len++] =
+			(struct term){*value, 0, wdx_value_term(&x->v, *value)};
+	if (!clear_sums(x)) {
 		x->nomem = true;
 		return;
 	}
@@ -295,23 +293,28 @@ static uint8_t user_type(const struct flow *x, const struct user *u)
 					: wdx_value_type(x->wasm, x->f->wasm, &x->v, u->value);
 }
 
-/* Where a place holds the value; `how` says how to come from that to the one that is wanted. */
-static void use_holdings(struct flow *x, uint32_t value, uint32_t width, struct found how,
+/* Where a place holds the value; `how` says how to come from that to the one that is wanted.
+ * Whether one place holds it in all of x->runs. */
+static bool use_holdings(struct flow *x, uint32_t value, uint32_t width, struct found how,
 			 struct founds *to)
 {
 	const uint32_t *start = x->holdings_of.start.data + value;
 	uint64_t lo = x->runs.data[0].lo, hi = x->runs.data[x->runs.len - 1].hi;
+	bool throughout = false;
 
 	for (uint32_t i = start[0]; i < start[1]; i++) {
 		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
 
-		if (h->hi <= lo || h->lo >= hi || h->width < width)
+		if (h->hi <= lo || h->lo >= hi)
 			continue;
+		throughout |= h->lo <= lo && h->hi >= hi;
 		how.place = h->place;
 		if (how.rank != RANK_SUM)
 			how.rank = rank_of(x, h->place);
-		wdx_flow_add_where(x, to, h->lo, h->hi, &how);
+		if (h->width >= width)
+			wdx_flow_add_where(x, to, h->lo, h->hi, &how);
 	}
+	return throughout;
 }
 
 /* By way of others that differ from it by a constant. */
@@ -334,21 +337,6 @@ static void use_sums(struct flow *x, uint32_t value, uint32_t width, struct foun
 	}
 }
 
-/* Whether one place holds the value in all of x->runs. */
-static bool is_held_throughout(const struct flow *x, uint32_t value)
-{
-	const uint32_t *start = x->holdings_of.start.data + value;
-	const struct wdx_range *r = x->runs.data;
-
-	for (uint32_t i = start[0]; i < start[1]; i++) {
-		const struct holding *h = &x->holdings.data[x->holdings_of.items.data[i]];
-
-		if (h->lo <= r[0].lo && h->hi >= r[x->runs.len - 1].hi)
-			return true;
-	}
-	return false;
-}
-
 void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigned depth,
 			 struct founds *to)
 {
@@ -359,8 +347,7 @@ void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigne
 			wdx_flow_add_where(x, to, 0, UINT32_MAX, &constant);
 		return;
 	}
-	use_holdings(x, value, width, held, to);
-	if (!x->wish->compute || is_held_throughout(x, value))
+	if (use_holdings(x, value, width, held, to) || !x->wish->compute)
 		return;
 	use_sums(x, value, width, to);
 	if (depth)

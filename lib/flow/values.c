@@ -157,6 +157,17 @@ static uint32_t first_immediate(const struct wdx_values_work *w, uint32_t pos)
 	return r.failed ? NONE : (uint32_t)value;
 }
 
+/* Whether an instruction begins there that sets a local, or begins or ends a block. */
+static inline bool is_noted(const struct wdx_values_work *w, uint32_t pos)
+{
+	const uint64_t noted = 1ULL << WDX_WASM_BLOCK | 1ULL << WDX_WASM_LOOP |
+			       1ULL << WDX_WASM_IF | 1ULL << WDX_WASM_END |
+			       1ULL << WDX_WASM_LOCAL_SET | 1ULL << WDX_WASM_LOCAL_TEE;
+	uint8_t opcode = w->m->data[w->m->code.v + pos];
+
+	return (opcode < 64) & (noted >> opcode % 64) & !!(w->m->kinds[pos] & WDX_INSN_START);
+}
+
 static void note_insn(struct wdx_values_work *w, uint32_t pos)
 {
 	switch (w->m->data[w->m->code.v + pos]) {
@@ -179,7 +190,7 @@ static void find_sets(struct wdx_values_work *w, uint32_t pos)
 	w->sets.len = w->ends.len = w->open.len = 0;
 	w->next_loop = 0;
 	do {
-		if (w->m->kinds[pos] & WDX_INSN_START)
+		if (is_noted(w, pos))
 			note_insn(w, pos);
 	} while (++pos < w->f->end.v && w->open.len && !w->nomem);
 	w->unknown |= w->open.len != 0;
@@ -577,6 +588,16 @@ static void describe_sum(const struct wdx_values_work *w, uint16_t opcode, const
 	}
 }
 
+/* The value that comes next. */
+static void note_sum(struct wdx_values_work *w)
+{
+	uint32_t *slot = wdx_vec_push(&w->v->sums);
+
+	if (slot)
+		*slot = (uint32_t)w->v->values.len;
+	w->nomem |= !slot;
+}
+
 static uint32_t result(struct wdx_values_work *w, const struct wdx_insn *insn,
 		       const uint32_t *taken, uint32_t third)
 {
@@ -586,6 +607,8 @@ static uint32_t result(struct wdx_values_work *w, const struct wdx_insn *insn,
 		v.type = (uint8_t)insn->opcode;
 	memcpy(v.operands, taken, sizeof(v.operands));
 	describe_sum(w, insn->opcode, taken, &v);
+	if (v.arg)
+		note_sum(w);
 	if (insn->opcode == WDX_WASM_SELECT || insn->opcode == WDX_WASM_SELECT + 1) {
 		v.type = WDX_WASM_SELECT; /* with its type spelled out, too */
 		v.bits = third;
@@ -740,8 +763,8 @@ static void file_segments(struct wdx_values_work *w)
 
 static void reset(struct wdx_values_work *w)
 {
-	w->v->values.len = w->v->inputs.len = w->v->ways.len = w->v->stores.len = w->v->uses.len =
-		0;
+	w->v->values.len = w->v->inputs.len = w->v->ways.len = 0;
+	w->v->stores.len = w->v->uses.len = w->v->sums.len = 0;
 	w->stack.len = w->labels.len = w->arrivals.len = w->phis.len = 0;
 	w->changes.len = w->watches.len = w->watched.len = 0;
 	memset(w->constants, 0, sizeof(w->constants));
@@ -819,6 +842,7 @@ void wdx_values_deinit(struct wdx_values *v)
 	wdx_vec_free(&v->segments);
 	wdx_vec_free(&v->stores);
 	wdx_vec_free(&v->uses);
+	wdx_vec_free(&v->sums);
 	wdx_vec_free(&v->slots);
 	free(v->first);
 	if (w) {

@@ -80,6 +80,7 @@ struct wdx_values {
 	WDX_VEC(struct wdx_segment) segments;  /* holder after holder, by position */
 	WDX_VEC(struct wdx_wasm_store) stores; /* by position */
 	WDX_VEC(struct wdx_value_use) uses;    /* by position; the topmost first */
+	WDX_VEC(uint32_t) sums;		       /* values that are one of a constant and another */
 	struct wdx_operand *operands;	       /* to be set: what is wanted in the body, by lo; */
 	size_t noperands;		       /* their types are filled in */
 	WDX_VEC(uint32_t) slots; /* those of them, ascending: holders behind the locals */
