@@ -105,6 +105,18 @@ static uint32_t operand(const struct wdx_value *v, unsigned i)
 	return i < 2 ? v->operands[i] : (uint32_t)v->bits;
 }
 
+/* Whether something may be known of each operand. */
+static bool has_operands(const struct flow *x, uint32_t value, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t is = operand(&x->v.values.data[value], i);
+
+		if (!is || !wdx_flow_may_be_known(x, is))
+			return false;
+	}
+	return true;
+}
+
 static bool find_operands(struct flow *x, uint32_t value, struct computed *c, unsigned depth)
 {
 	struct founds *of = x->operands[depth];
@@ -182,7 +194,7 @@ void wdx_flow_compute(struct flow *x, uint32_t value, uint32_t width, unsigned d
 		return;
 	c.n = rows[v->type].operands;
 	c.width = rows[v->type].width ? rows[v->type].width : (uint8_t)width;
-	if (find_operands(x, value, &c, depth - 1))
+	if (has_operands(x, value, c.n) && find_operands(x, value, &c, depth - 1))
 		meet(x, &c, x->operands[depth - 1], to);
 }
 

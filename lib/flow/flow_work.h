@@ -291,6 +291,8 @@ void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all
 /* A way to know a value in [lo, hi), as far as x->runs goes. */
 void wdx_flow_add_where(struct flow *x, struct founds *to, uint32_t lo, uint32_t hi,
 			const struct found *how);
+/* Whether anything may be known of where the value is. */
+bool wdx_flow_may_be_known(const struct flow *x, uint32_t value);
 /* Appends where in x->runs so many bytes of the value are known: in a place, or by way of others.
  */
 void wdx_flow_find_value(struct flow *x, uint32_t value, uint32_t width, unsigned depth,

@@ -263,15 +263,14 @@ static void find_runs(struct flow *x, uint32_t lo, uint32_t hi)
 		x->nomem = !sort_runs(x);
 }
 
-/* Whether anything may be known of the user's value. */
-static bool may_be_known(const struct flow *x, const struct user *u)
+bool wdx_flow_may_be_known(const struct flow *x, uint32_t value)
 {
-	const uint32_t *held = x->holdings_of.start.data + u->value, *sums;
+	const uint32_t *held = x->holdings_of.start.data + value, *sums;
 
-	if (held[0] < held[1] || x->v.values.data[u->value].kind == WDX_VALUE_CONST ||
-	    wdx_flow_computable(x, u->value))
+	if (held[0] < held[1] || x->v.values.data[value].kind == WDX_VALUE_CONST ||
+	    wdx_flow_computable(x, value))
 		return true;
-	sums = x->terms_of.start.data + wdx_value_term(&x->v, u->value).root;
+	sums = x->terms_of.start.data + wdx_value_term(&x->v, value).root;
 	return sums[0] < sums[1];
 }
 
@@ -359,7 +358,7 @@ static void use(struct flow *x, const struct user *u)
 	uint8_t type = user_type(x, u);
 	bool integer = type == WDX_I32 || type == WDX_I64;
 
-	if (!may_be_known(x, u))
+	if (!wdx_flow_may_be_known(x, u->value))
 		return;
 	find_runs(x, u->lo, u->hi);
 	if (x->runs.len && !x->nomem)

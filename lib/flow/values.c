@@ -394,7 +394,8 @@ static bool is_last_change(const struct wdx_values_work *w, size_t i)
 	return w->last[w->changes.data[i].local] == i;
 }
 
-/* What the locals hold behind the label at pos: from there on, at `next`. */
+/* What the locals hold behind the label at pos: from there on, at `next`.  What was changed before
+ * the first arrival they all bring. */
 static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t pos, uint32_t next)
 {
 	const struct arrival *a = w->arrivals.data + l->arrivals;
@@ -403,8 +404,8 @@ static void arrive(struct wdx_values_work *w, const struct label *l, uint32_t po
 
 	if (!n)
 		return;
-	wdx_values_spend(w, end - l->opened);
-	for (size_t i = l->opened; i < end && !w->nomem && !w->unknown; i++) {
+	wdx_values_spend(w, end - a->time);
+	for (size_t i = a->time; i < end && !w->nomem && !w->unknown; i++) {
 		uint32_t local = w->changes.data[i].local;
 
 		if (!is_last_change(w, i))
@@ -785,7 +786,8 @@ static void walk(struct wdx_values_work *w)
 		begin(w);
 	wdx_insn_begin(&it, w->m, w->f);
 	while (!w->unknown && !w->nomem && w->labels.len && wdx_insn_next(&it, &insn)) {
-		wdx_values_watch(w, insn.pos.v);
+		if (wdx_values_watched(w, insn.pos.v))
+			wdx_values_watch(w, insn.pos.v);
 		step(w, &insn);
 	}
 	wdx_error_destroy(it.err);

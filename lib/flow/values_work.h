@@ -86,6 +86,13 @@ static inline void wdx_values_spend(struct wdx_values_work *w, uint64_t n)
 
 /* Which slots are wanted anywhere. */
 void wdx_values_find_slots(struct wdx_values_work *w);
+/* Whether any is wanted at pos. */
+static inline bool wdx_values_watched(const struct wdx_values_work *w, uint32_t pos)
+{
+	return w->watches.len ||
+	       (w->next_operand < w->v->noperands && w->v->operands[w->next_operand].lo <= pos);
+}
+
 /* What they hold before the instruction at pos. */
 void wdx_values_watch(struct wdx_values_work *w, uint32_t pos);
 
