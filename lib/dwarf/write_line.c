@@ -252,7 +252,8 @@ static void end_sequence(struct wdx_line_writer *w, uint64_t delta)
 	w->open = false;
 }
 
-static inline void set_number(struct wdx_line_writer *w, uint8_t opcode, uint32_t *reg, uint32_t value)
+static inline void set_number(struct wdx_line_writer *w, uint8_t opcode, uint32_t *reg,
+			      uint32_t value)
 {
 	if (*reg == value)
 		return;
