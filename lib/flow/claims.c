@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "flow/flow_work.h"
 
 /* How many functions may be looked at to learn of an argument; and as long as they agree on it, how
@@ -33,9 +34,63 @@ static void add_probe(struct flow *x, const struct wdx_map_entity *e, const stru
 	}
 	p = value ? wdx_vec_push(&x->probes) : NULL;
 	if (p)
-		*p = (struct probe){at, place, value, 0};
+		*p = (struct probe){at, place, value, 0, false};
 	else
 		x->nomem |= value != 0;
+}
+
+/* The claim about the holder that is in force at that address, or NULL. */
+static const struct wdx_map_range *claim_at(const struct flow *x, const struct wdx_map_entity *e,
+					    uint32_t at)
+{
+	const struct wdx_map_range *r = x->map->ranges.data + e->first, *end = r + e->n;
+
+	r = wdx_search(i, r, end, i->hi <= at);
+	return r < end && r->lo <= at ? r : NULL;
+}
+
+/* Whether an instruction with one result makes it, and no call, of which that is known by what it
+ * does. */
+static bool is_result(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	return value && v->kind == WDX_VALUE_INSN && v->type && v->type != WDX_VALUE_CALL;
+}
+
+/* The claim is looked at where the local's segment begins: there it may still go on, with what the
+ * local held before, or with anything else (is_outcome()). */
+static void add_later_probe(struct flow *x, const struct wdx_map_entity *e,
+			    const struct wdx_segment *s, uint32_t hi)
+{
+	uint32_t at = wdx_code_native(x->code, x->f, s->pos), place;
+	const struct wdx_map_range *r = at == NONE ? NULL : claim_at(x, e, at);
+	struct probe *p;
+
+	if (!r || r->lo == at || wdx_code_position(x->code, x->f, at) >= hi)
+		return;
+	place = wdx_machine_place(&x->m, &x->map->places.data[r->place]);
+	if (place == NONE)
+		return;
+	p = wdx_vec_push(&x->probes);
+	if (p)
+		*p = (struct probe){at, place, s->value, 0, true};
+	x->nomem |= !p;
+}
+
+/* One claim may go on through several values of its local. */
+static void add_later_probes(struct flow *x, const struct wdx_map_entity *e)
+{
+	uint32_t holder = wdx_flow_holder_of(x, e);
+	const struct wdx_segment *s, *end;
+
+	if (holder == NONE)
+		return;
+	s = x->v.segments.data + x->v.first[holder];
+	end = x->v.segments.data + x->v.first[holder + 1];
+	for (; s < end && !x->nomem; s++)
+		if (is_result(x, s->value))
+			add_later_probe(x, e, s, s + 1 < end ? s[1].pos : x->f->wasm->end.v);
 }
 
 static int by_at(const void *a, const void *b)
@@ -58,6 +113,8 @@ void wdx_flow_find_probes(struct flow *x)
 			continue;
 		for (uint32_t k = 0; k < e->n; k++)
 			add_probe(x, e, &x->map->ranges.data[e->first + k]);
+		if (e->kind != WDX_ENT_CONTEXT)
+			add_later_probes(x, e);
 	}
 	if (x->probes.len)
 		qsort(x->probes.data, x->probes.len, sizeof(*x->probes.data), by_at);
@@ -80,6 +137,31 @@ static bool bears_out(const struct flow *x, const struct wdx_mvalue *mv, uint32_
 		return mv->kind == WDX_MV_INSN &&
 		       wdx_code_position(x->code, x->f, mv->at) == v->pos;
 	return false;
+}
+
+/* Moves what is there already. */
+static bool moves(const struct wdx_minsn *i)
+{
+	return i->a->kind == WDX_DO_COPY || i->a->kind == WDX_DO_STORE ||
+	       (i->a->kind == WDX_DO_LOAD && i->slot != NONE);
+}
+
+/* Whether the machine value is all that its instruction computes, and nothing else is computed
+ * behind it in the code of its position that follows: then it is the outcome of that, no step on
+ * the way there.  Where a claim begins it names what has just been made; where it only goes on, it
+ * may be an old one of a register that serves for something else by now. */
+static bool is_outcome(const struct flow *x, const struct wdx_mvalue *mv)
+{
+	const struct wdx_minsn *end = x->m.insns.data + x->m.insns.len;
+	const struct wdx_minsn *i = wdx_search(k, x->m.insns.data, end, k->at < mv->at);
+	uint32_t pos = wdx_code_position(x->code, x->f, mv->at);
+
+	if (i == end || i->does != WDX_DOES_ONE)
+		return false;
+	while (++i < end && wdx_code_position(x->code, x->f, i->at) == pos)
+		if ((i->writes[0] | i->writes[1]) && !moves(i))
+			return false;
+	return true;
 }
 
 /* A machine value that two wasm values lay claim to is neither's. */
@@ -160,9 +242,12 @@ void wdx_flow_check_claims(struct flow *x)
 	wdx_vec_each (p, &x->probes) {
 		uint32_t mv = wdx_held_value(p->held);
 
+		if (mv >= x->m.first_phi && p->later)
+			continue;
 		if (mv >= x->m.first_phi)
 			x->hints[mv - x->m.first_phi] = p->value;
-		else if (mv && bears_out(x, &x->m.values.data[mv], p->value))
+		else if (mv && bears_out(x, &x->m.values.data[mv], p->value) &&
+			 (!p->later || is_outcome(x, &x->m.values.data[mv])))
 			associate(x, mv, p->value);
 	}
 	wdx_vec_each (p, &x->probes)
@@ -179,7 +264,7 @@ void wdx_flow_count_proved(struct flow *x)
 	const struct probe *p;
 
 	wdx_vec_each (p, &x->probes)
-		x->stats->proved += wdx_flow_is_value(x, p->held, p->value);
+		x->stats->proved += !p->later && wdx_flow_is_value(x, p->held, p->value);
 }
 
 /* ---- arguments --------------------------------------------------------------------------------

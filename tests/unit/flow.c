@@ -97,6 +97,29 @@ static const struct match cases[] = {
 	 "[[13,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[13,14,{\"reg\":\"rdi\"}]]}"
 	 "]}]}",
 	 "0-7 =0; 7-c r0; c-d r2 plus -1"},
+	/* p: rol edi, 3; q: mov eax, edi; add eax, esi; R: ret; local 0 is said to be in rdi */
+	{"a claim goes on through the next value of its local", 0,
+	 "0061736d0100000001070160027f7f017f030201000a10010e0020004103772100200020016a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":39,\"sha256\":\"4c7ba1ba74be1f390116ce927309d5e3c3e187eaa69a3f1da3ebe567"
+	 "e891e692\"},\"offsets\":\"code-section\",\"code\":{\"size\":8,\"bytes\":\"wccDifgB8MM=\""
+	 "},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":"
+	 "[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":8,\"pairs\":[[0,7],[3,14],[7,"
+	 "15]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,8,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ran"
+	 "ges\":[[0,8,{\"reg\":\"rsi\"}]]}]}]}",
+	 "0-8 r5"},
+	/* p: rol edi, 1; mov eax, edi; rol eax, 2; q: add eax, esi; R: ret; local 0 is said to be
+	 * in rdi, which holds but a step of p by then */
+	{"a step on the way to a result is not the result", 0,
+	 "0061736d0100000001070160027f7f017f030201000a10010e0020004103772100200020016a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":39,\"sha256\":\"4c7ba1ba74be1f390116ce927309d5e3c3e187eaa69a3f1da3ebe567"
+	 "e891e692\"},\"offsets\":\"code-section\",\"code\":{\"size\":10,\"bytes\":\"0ceJ+MHAAgHww"
+	 "w==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functio"
+	 "ns\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":10,\"pairs\":[[0,7],[7,1"
+	 "4],[9,15]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,10,{\"reg\":\"rdi\"}]]},{\"index\":"
+	 "1,\"ranges\":[[0,10,{\"reg\":\"rsi\"}]]}]}]}",
+	 "0-2 r5"},
 	/* imul eax, edx, 3; a1: mov ecx, eax; a2: test edi,edi; jne M; a3: imul eax, edx, 5; a4:
 	 * mov ecx, eax; a5: cmp edi, 7; je M; a6: mov eax, esi; M: add eax, ecx; R: ret */
 	{"a way in without code is not its neighbour", 3,
