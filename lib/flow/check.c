@@ -317,7 +317,7 @@ static void tell_judgement(const struct wdx_match *x, const struct wdx_check *ch
 static void look(const struct wdx_match *x, struct wdx_check_work *w, struct claim *c,
 		 const struct spot *s)
 {
-	bool local = c->entity->kind == WDX_ENT_LOCAL;
+	bool local = c->entity->kind != WDX_ENT_CONTEXT;
 	wdx_held held = c->held_in == NONE ? 0 : w->state.data[c->held_in];
 	enum verdict verdict;
 
@@ -447,7 +447,8 @@ static void walk_block(const struct wdx_match *x, struct wdx_check_work *w, uint
 
 static bool is_claim(const struct wdx_map_entity *e)
 {
-	return e->kind == WDX_ENT_LOCAL || e->kind == WDX_ENT_CONTEXT;
+	return e->kind == WDX_ENT_LOCAL || e->kind == WDX_ENT_DOUBTFUL ||
+	       e->kind == WDX_ENT_CONTEXT;
 }
 
 static bool add_claim(struct wdx_check_work *w, const struct wdx_match *x,
@@ -455,7 +456,7 @@ static bool add_claim(struct wdx_check_work *w, const struct wdx_match *x,
 {
 	const struct wdx_place *p = &x->map->places.data[r->place];
 	struct claim *c = wdx_vec_push(&w->claims);
-	bool local = e->kind == WDX_ENT_LOCAL;
+	bool local = e->kind != WDX_ENT_CONTEXT;
 
 	if (c)
 		*c = (struct claim){.entity = e,
@@ -501,7 +502,7 @@ static bool find_claims(struct wdx_check_work *w, const struct wdx_match *x)
 	for (uint32_t i = 0; i < f->nentities; i++) {
 		const struct wdx_map_entity *e = &x->map->entities.data[f->first_entity + i];
 
-		if (!is_claim(e) || (e->kind == WDX_ENT_LOCAL && e->index >= x->v->nlocals))
+		if (!is_claim(e) || (e->kind != WDX_ENT_CONTEXT && e->index >= x->v->nlocals))
 			continue;
 		for (uint32_t k = 0; k < e->n; k++)
 			if (!add_claim(w, x, e, &x->map->ranges.data[e->first + k]))

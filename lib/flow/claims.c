@@ -12,13 +12,34 @@ enum { ENOUGH = 32, AGREED = 8 };
 /* ---- claims -----------------------------------------------------------------------------------
  */
 
+/* Whether a claim that need not be true may be a witness of that value: what an instruction with
+ * one result makes, and no call, of which that is known by what it does; or a merge, which is not
+ * taken on its word. */
+static bool is_witness(const struct flow *x, uint32_t value)
+{
+	const struct wdx_value *v = &x->v.values.data[value];
+
+	return v->kind == WDX_VALUE_PHI ||
+	       (v->kind == WDX_VALUE_INSN && v->type && v->type != WDX_VALUE_CALL);
+}
+
+static void put_probe(struct flow *x, uint32_t at, uint32_t place, uint32_t value, bool strict)
+{
+	struct probe *p = value && place != NONE ? wdx_vec_push(&x->probes) : NULL;
+
+	if (p)
+		*p = (struct probe){at, place, value, 0, strict};
+	x->nomem |= !p && value && place != NONE;
+}
+
+/* Where the claim begins. */
 static void add_probe(struct flow *x, const struct wdx_map_entity *e, const struct wdx_map_range *r)
 {
 	uint32_t place = wdx_machine_place(&x->m, &x->map->places.data[r->place]), i, value, holder,
 		 at = r->lo;
-	struct probe *p;
+	bool doubtful = e->kind == WDX_ENT_DOUBTFUL;
 
-	x->stats->claims++;
+	x->stats->claims += !doubtful;
 	if (place == NONE)
 		return;
 	if (e->kind == WDX_ENT_CONTEXT) {
@@ -31,12 +52,10 @@ static void add_probe(struct flow *x, const struct wdx_map_entity *e, const stru
 		if (x->code->intervals.data[i].lo > at)
 			at = x->code->intervals.data[i].lo;
 		value = wdx_value_at(&x->v, holder, x->code->intervals.data[i].wasm);
+		if (doubtful && !is_witness(x, value))
+			return;
 	}
-	p = value ? wdx_vec_push(&x->probes) : NULL;
-	if (p)
-		*p = (struct probe){at, place, value, 0, false};
-	else
-		x->nomem |= value != 0;
+	put_probe(x, at, place, value, doubtful);
 }
 
 /* The claim about the holder that is in force at that address, or NULL. */
@@ -49,33 +68,17 @@ static const struct wdx_map_range *claim_at(const struct flow *x, const struct w
 	return r < end && r->lo <= at ? r : NULL;
 }
 
-/* Whether an instruction with one result makes it, and no call, of which that is known by what it
- * does. */
-static bool is_result(const struct flow *x, uint32_t value)
-{
-	const struct wdx_value *v = &x->v.values.data[value];
-
-	return value && v->kind == WDX_VALUE_INSN && v->type && v->type != WDX_VALUE_CALL;
-}
-
 /* The claim is looked at where the local's segment begins: there it may still go on, with what the
  * local held before, or with anything else (is_outcome()). */
 static void add_later_probe(struct flow *x, const struct wdx_map_entity *e,
 			    const struct wdx_segment *s, uint32_t hi)
 {
-	uint32_t at = wdx_code_native(x->code, x->f, s->pos), place;
+	uint32_t at = wdx_code_native(x->code, x->f, s->pos);
 	const struct wdx_map_range *r = at == NONE ? NULL : claim_at(x, e, at);
-	struct probe *p;
 
-	if (!r || r->lo == at || wdx_code_position(x->code, x->f, at) >= hi)
-		return;
-	place = wdx_machine_place(&x->m, &x->map->places.data[r->place]);
-	if (place == NONE)
-		return;
-	p = wdx_vec_push(&x->probes);
-	if (p)
-		*p = (struct probe){at, place, s->value, 0, true};
-	x->nomem |= !p;
+	if (r && r->lo < at && wdx_code_position(x->code, x->f, at) < hi)
+		put_probe(x, at, wdx_machine_place(&x->m, &x->map->places.data[r->place]), s->value,
+			  true);
 }
 
 /* One claim may go on through several values of its local. */
@@ -89,7 +92,7 @@ static void add_later_probes(struct flow *x, const struct wdx_map_entity *e)
 	s = x->v.segments.data + x->v.first[holder];
 	end = x->v.segments.data + x->v.first[holder + 1];
 	for (; s < end && !x->nomem; s++)
-		if (is_result(x, s->value))
+		if (is_witness(x, s->value))
 			add_later_probe(x, e, s, s + 1 < end ? s[1].pos : x->f->wasm->end.v);
 }
 
@@ -108,8 +111,7 @@ void wdx_flow_find_probes(struct flow *x)
 	for (uint32_t i = 0; i < f->nentities; i++) {
 		const struct wdx_map_entity *e = &x->map->entities.data[f->first_entity + i];
 
-		if (e->kind != WDX_ENT_LOCAL && e->kind != WDX_ENT_STACK &&
-		    e->kind != WDX_ENT_CONTEXT)
+		if (e->kind == WDX_ENT_GLOBAL || e->kind == WDX_ENT_MEMORY)
 			continue;
 		for (uint32_t k = 0; k < e->n; k++)
 			add_probe(x, e, &x->map->ranges.data[e->first + k]);
@@ -148,8 +150,8 @@ static bool moves(const struct wdx_minsn *i)
 
 /* Whether the machine value is all that its instruction computes, and nothing else is computed
  * behind it in the code of its position that follows: then it is the outcome of that, no step on
- * the way there.  Where a claim begins it names what has just been made; where it only goes on, it
- * may be an old one of a register that serves for something else by now. */
+ * the way there.  Where a claim begins it names what has just been made, if it is true; where it
+ * only goes on, it may be an old one of a register that serves for something else by now. */
 static bool is_outcome(const struct flow *x, const struct wdx_mvalue *mv)
 {
 	const struct wdx_minsn *end = x->m.insns.data + x->m.insns.len;
@@ -233,6 +235,14 @@ static void drop_doubles(struct flow *x)
 	}
 }
 
+/* What merges are is found by trying, the hint first: it need not be true, but one that begins
+ * there is the better one. */
+static void hint(struct flow *x, size_t merge, const struct probe *p)
+{
+	if (!p->strict || !x->hints[merge])
+		x->hints[merge] = p->value;
+}
+
 void wdx_flow_check_claims(struct flow *x)
 {
 	struct probe *p;
@@ -242,12 +252,10 @@ void wdx_flow_check_claims(struct flow *x)
 	wdx_vec_each (p, &x->probes) {
 		uint32_t mv = wdx_held_value(p->held);
 
-		if (mv >= x->m.first_phi && p->later)
-			continue;
 		if (mv >= x->m.first_phi)
-			x->hints[mv - x->m.first_phi] = p->value;
+			hint(x, mv - x->m.first_phi, p);
 		else if (mv && bears_out(x, &x->m.values.data[mv], p->value) &&
-			 (!p->later || is_outcome(x, &x->m.values.data[mv])))
+			 (!p->strict || is_outcome(x, &x->m.values.data[mv])))
 			associate(x, mv, p->value);
 	}
 	wdx_vec_each (p, &x->probes)
@@ -264,7 +272,7 @@ void wdx_flow_count_proved(struct flow *x)
 	const struct probe *p;
 
 	wdx_vec_each (p, &x->probes)
-		x->stats->proved += !p->later && wdx_flow_is_value(x, p->held, p->value);
+		x->stats->proved += !p->strict && wdx_flow_is_value(x, p->held, p->value);
 }
 
 /* ---- arguments --------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ static struct wdx_error *refine_function(struct flow *x, struct wdx_map_func *f,
 		wdx_flow_keep_others(x, f, false, WDX_ENT_GLOBAL, WDX_ENT_CONTEXT);
 		if (!x->nomem)
 			wdx_flow_put_context(x);
-		wdx_flow_keep_others(x, f, false, WDX_ENT_MEMORY, UINT32_MAX);
+		wdx_flow_keep_others(x, f, false, WDX_ENT_MEMORY, WDX_ENT_DOUBTFUL);
 	} else {
 		if (x->wish->check)
 			wdx_check_skip(x->wish->check, x->map, f);

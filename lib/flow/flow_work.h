@@ -18,7 +18,7 @@ struct probe { /* a claim, looked at where its first state is */
 	uint32_t place; /* of the machine */
 	uint32_t value; /* of the wasm function, or CONTEXT */
 	wdx_held held;	/* what the place holds there */
-	bool later;	/* not where the claim begins */
+	bool strict;	/* not where the claim begins, or it is doubtful */
 };
 
 struct holding { /* a place holds a wasm value over a stretch of code: its low `width` bytes */

@@ -553,7 +553,7 @@ void wdx_flow_keep_others(struct flow *x, const struct wdx_map_func *f, bool all
 	for (uint32_t i = 0; i < f->nentities && !x->nomem; i++) {
 		const struct wdx_map_entity *e = &x->map->entities.data[f->first_entity + i];
 
-		if (all || (e->kind >= from && e->kind < to))
+		if ((all && e->kind != WDX_ENT_DOUBTFUL) || (e->kind >= from && e->kind < to))
 			keep_entity(x, e);
 	}
 }

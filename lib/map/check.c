@@ -403,8 +403,9 @@ static struct wdx_error *check_rows(struct check *c, const struct wdx_map_part *
  */
 
 static const char *const entity_keys[] = {
-	[WDX_ENT_LOCAL] = "locals",    [WDX_ENT_STACK] = "stack",     [WDX_ENT_GLOBAL] = "globals",
-	[WDX_ENT_CONTEXT] = "context", [WDX_ENT_MEMORY] = "memories",
+	[WDX_ENT_LOCAL] = "locals",    [WDX_ENT_STACK] = "stack",
+	[WDX_ENT_GLOBAL] = "globals",  [WDX_ENT_CONTEXT] = "context",
+	[WDX_ENT_MEMORY] = "memories", [WDX_ENT_DOUBTFUL] = "doubtful",
 };
 
 static struct wdx_error *no_such(const char *what, uint32_t index, const char *owner, size_t n)
@@ -418,10 +419,12 @@ static struct wdx_error *check_entity_index(const struct check *c, const struct 
 {
 	const struct wdx_wasm_func *wf = wasm_func(c, f);
 
-	if (!wf && (e->kind == WDX_ENT_LOCAL || e->kind == WDX_ENT_STACK))
+	bool local = e->kind == WDX_ENT_LOCAL || e->kind == WDX_ENT_DOUBTFUL;
+
+	if (!wf && (local || e->kind == WDX_ENT_STACK))
 		return wdx_bad_input("a function without a wasm index has no %s",
 				     entity_keys[e->kind]);
-	if (e->kind == WDX_ENT_LOCAL && e->index >= wf->nlocals)
+	if (local && e->index >= wf->nlocals)
 		return no_such("local", e->index, "function", wf->nlocals);
 	if (e->kind == WDX_ENT_GLOBAL && e->index >= c->wasm->globals.len)
 		return no_such("global", e->index, "module", c->wasm->globals.len);
@@ -495,7 +498,7 @@ static struct wdx_error *check_entity(struct check *c, size_t func, const struct
 {
 	struct wdx_error *err;
 
-	if (e->kind > WDX_ENT_MEMORY)
+	if (e->kind > WDX_ENT_DOUBTFUL)
 		return wdx_bad_input("internal: unknown kind of entity");
 	key(c, 2, entity_keys[e->kind]);
 	if (e->kind == WDX_ENT_CONTEXT)

@@ -129,7 +129,7 @@ static struct wdx_error *read_places(struct wdx_cwasm *c)
 	if (err || c->map->instrumented)
 		return err;
 	err = wdx_cwasm_vars(c);
-	return err ? err : wdx_cwasm_drop_shared(c);
+	return err ? err : wdx_cwasm_doubt_shared(c);
 }
 
 static struct wdx_error *read_all(struct wdx_cwasm *c, struct wdx_target **target)

@@ -128,7 +128,8 @@ bool wdx_cwasm_slot_shown(uint8_t type); /* no reference */
  * stack and context, and the positions where the tables know better. */
 struct wdx_error *wdx_cwasm_take_slots(struct wdx_cwasm *c, const struct wdx_cwasm_frames *f);
 
-/* cwasm_shared.c.  Drops the claims of several locals to one place at once; counted as faults. */
-struct wdx_error *wdx_cwasm_drop_shared(struct wdx_cwasm *c);
+/* cwasm_shared.c.  The claims of several locals to one place at once become doubtful; counted as
+ * faults. */
+struct wdx_error *wdx_cwasm_doubt_shared(struct wdx_cwasm *c);
 
 #endif

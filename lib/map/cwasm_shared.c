@@ -4,8 +4,8 @@
  *
  * The engine's value labels get mixed up where locals begin as the same constant: a register just
  * cleared to pass an argument 0 is given as the place of every local that started as 0, though they
- * have changed since.  Nothing in the image tells which of such claims is true, so none is taken.
- * Locals that really are copies of each other lose their places with them.
+ * have changed since.  Nothing in the image but its code tells which of such claims are true: they
+ * become doubtful.
  */
 #include "map/cwasm.h"
 
@@ -61,9 +61,20 @@ static const uint64_t *in_order(struct shared *s)
 	return s->order.data;
 }
 
-/* Ranges of one local are disjoint, so what overlaps at one place belongs to two.  A dropped range
- * is marked by being empty. */
-static bool drop_overlaps(struct shared *s)
+static bool is_marked(const struct wdx_map_range *r)
+{
+	return r->hi < r->lo;
+}
+
+static void mark(struct wdx_map_range *r)
+{
+	if (!is_marked(r))
+		*r = (struct wdx_map_range){r->hi, r->lo, r->place};
+}
+
+/* Ranges of one local are disjoint, so what overlaps at one place belongs to two.  Such a range is
+ * marked: its ends change places. */
+static bool mark_overlaps(struct shared *s)
 {
 	struct wdx_map_range *ranges = s->map->ranges.data;
 	const struct claim *claims = s->claims.data;
@@ -75,8 +86,8 @@ static bool drop_overlaps(struct shared *s)
 		const struct claim *a = *far == NONE ? NULL : &claims[*far];
 
 		if (a && b->lo < a->hi) {
-			ranges[a->range].hi = ranges[a->range].lo;
-			ranges[b->range].hi = ranges[b->range].lo;
+			mark(&ranges[a->range]);
+			mark(&ranges[b->range]);
 		}
 		if (!a || b->hi > a->hi)
 			*far = (uint32_t)order[i];
@@ -86,25 +97,30 @@ static bool drop_overlaps(struct shared *s)
 	return order;
 }
 
-static bool keep_ranges(struct shared *s, const struct wdx_map_entity *e)
+static bool keep_range(struct shared *s, const struct wdx_map_range *r)
+{
+	struct wdx_map_range *to = wdx_vec_push(&s->ranges);
+
+	if (to && is_marked(r))
+		*to = (struct wdx_map_range){r->hi, r->lo, r->place};
+	else if (to)
+		*to = *r;
+	return to;
+}
+
+/* The entity's ranges, those that are marked or the others. */
+static bool keep_ranges(struct shared *s, const struct wdx_map_entity *e, bool marked)
 {
 	struct wdx_map_entity out = *e, *slot;
 
 	out.first = (uint32_t)s->ranges.len;
-	for (uint32_t k = e->first; k < e->first + e->n; k++) {
-		const struct wdx_map_range *r = &s->map->ranges.data[k];
-		struct wdx_map_range *to;
-
-		if (r->lo == r->hi) {
-			s->map->faults++;
-			continue;
-		}
-		to = wdx_vec_push(&s->ranges);
-		if (!to)
+	out.kind = marked ? WDX_ENT_DOUBTFUL : e->kind;
+	for (uint32_t k = e->first; k < e->first + e->n; k++)
+		if (is_marked(&s->map->ranges.data[k]) == marked &&
+		    !keep_range(s, &s->map->ranges.data[k]))
 			return false;
-		*to = *r;
-	}
 	out.n = (uint32_t)s->ranges.len - out.first;
+	s->map->faults += marked ? out.n : 0;
 	if (!out.n)
 		return true;
 	slot = wdx_vec_push(&s->entities);
@@ -117,15 +133,16 @@ static bool keep_func(struct shared *s, struct wdx_map_func *f)
 {
 	uint32_t first = (uint32_t)s->entities.len;
 
-	for (uint32_t i = 0; i < f->nentities; i++)
-		if (!keep_ranges(s, &s->map->entities.data[f->first_entity + i]))
+	for (uint32_t i = 0; i < 2 * f->nentities; i++)
+		if (!keep_ranges(s, &s->map->entities.data[f->first_entity + i % f->nentities],
+				 i >= f->nentities))
 			return false;
 	f->first_entity = first;
 	f->nentities = (uint32_t)s->entities.len - first;
 	return true;
 }
 
-struct wdx_error *wdx_cwasm_drop_shared(struct wdx_cwasm *c)
+struct wdx_error *wdx_cwasm_doubt_shared(struct wdx_cwasm *c)
 {
 	struct shared s = {.map = c->map};
 	struct wdx_map_func *f;
@@ -136,7 +153,7 @@ struct wdx_error *wdx_cwasm_drop_shared(struct wdx_cwasm *c)
 	if (ok)
 		memset(s.far, 0xff, c->map->places.len * sizeof(*s.far));
 	wdx_vec_each (f, &c->map->funcs)
-		ok = ok && collect(&s, f) && drop_overlaps(&s) && keep_func(&s, f);
+		ok = ok && collect(&s, f) && mark_overlaps(&s) && keep_func(&s, f);
 	free(s.far);
 	wdx_vec_free(&s.order);
 	wdx_vec_free(&s.claims);

@@ -261,7 +261,7 @@ static uint32_t entities(struct emit *e, const struct wdx_map_entity *ent, uint3
 	static const char *const keys[] = {
 		[WDX_ENT_LOCAL] = "locals",    [WDX_ENT_STACK] = "stack",
 		[WDX_ENT_GLOBAL] = "globals",  [WDX_ENT_CONTEXT] = "context",
-		[WDX_ENT_MEMORY] = "memories",
+		[WDX_ENT_MEMORY] = "memories", [WDX_ENT_DOUBTFUL] = "doubtful",
 	};
 	uint32_t first = i;
 

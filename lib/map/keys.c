@@ -590,6 +590,7 @@ static const struct key func_keys[] = {
 	{"globals", T_ARR, .to = WDX_ENT_GLOBAL, .array = &entities_shape},
 	{"context", T_ARR, .to = WDX_ENT_CONTEXT, .array = &context_shape},
 	{"memories", T_ARR, .to = WDX_ENT_MEMORY, .array = &entities_shape},
+	{"doubtful", T_ARR, .to = WDX_ENT_DOUBTFUL, .array = &entities_shape},
 };
 static const struct shape func_shape = {OBJECT,	   COUNT(func_keys), func_keys,
 					open_func, close_func,	     NULL};

@@ -46,11 +46,12 @@ struct wdx_place {
 };
 
 enum wdx_entity_kind {
-	WDX_ENT_LOCAL,	 /* index: wasm local */
-	WDX_ENT_STACK,	 /* index: operand-stack slot, 0 is the bottom of the function's */
-	WDX_ENT_GLOBAL,	 /* index: wasm global, where it is held outside its cell */
-	WDX_ENT_CONTEXT, /* the context pointer's value */
-	WDX_ENT_MEMORY,	 /* index: memory; the value is the address of its byte 0 */
+	WDX_ENT_LOCAL,	  /* index: wasm local */
+	WDX_ENT_STACK,	  /* index: operand-stack slot, 0 is the bottom of the function's */
+	WDX_ENT_GLOBAL,	  /* index: wasm global, where it is held outside its cell */
+	WDX_ENT_CONTEXT,  /* the context pointer's value */
+	WDX_ENT_MEMORY,	  /* index: memory; the value is the address of its byte 0 */
+	WDX_ENT_DOUBTFUL, /* index: wasm local: claims that only count where code bears them out */
 };
 
 struct wdx_map_range { /* half-open; sorted by lo and disjoint within an entity */

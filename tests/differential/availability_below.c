@@ -84,7 +84,7 @@ static void on_judged(const struct wdx_judgement *j, void *arg)
 {
 	struct below *b = arg;
 
-	if (j->entity->kind != WDX_ENT_LOCAL)
+	if (j->entity->kind == WDX_ENT_CONTEXT)
 		return;
 	b->judged = xgrow(b->judged, b->njudged, &b->cap, sizeof(*b->judged));
 	b->judged[b->njudged++] = (struct judged){.func = (uint32_t)(j->func - b->map.funcs.data),
@@ -132,8 +132,9 @@ static bool is_claimed(const struct below *b, uint32_t local, uint32_t at)
 		const struct wdx_map_entity *e = &map->entities.data[f->first_entity + i];
 
 		for (uint32_t k = e->first; k < e->first + e->n; k++)
-			if (e->kind == WDX_ENT_LOCAL && e->index == local &&
-			    map->ranges.data[k].lo <= at && at < map->ranges.data[k].hi)
+			if ((e->kind == WDX_ENT_LOCAL || e->kind == WDX_ENT_DOUBTFUL) &&
+			    e->index == local && map->ranges.data[k].lo <= at &&
+			    at < map->ranges.data[k].hi)
 				return true;
 	}
 	return false;

@@ -97,6 +97,48 @@ static const struct match cases[] = {
 	 "[[13,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[13,14,{\"reg\":\"rdi\"}]]}"
 	 "]}]}",
 	 "0-7 =0; 7-c r0; c-d r2 plus -1"},
+	/* p: mov edx, edi; rol edx, 3; q: mov ecx, esi; rol ecx, 5; m: lea eax, [rdx + rcx]; R:
+	 * ret; of locals 2, p's, and 3, q's, both are said to be in rdx, and parameter 0 in rsi,
+	 * but doubtfully */
+	{"a doubtful claim that the code bears out", 2,
+	 "0061736d0100000001070160027f7f017f030201000a19011701027f200041037721022001410577"
+	 "2103200220036a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":48,\"sha256\":\"624a6a143f39d93b7e41add50cec4b0d0be798b09570ebc9ddf6e28d"
+	 "d2ddd798\"},\"offsets\":\"code-section\",\"code\":{\"size\":14,\"bytes\":\"ifrBwgOJ8cHBB"
+	 "Y0ECsM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fun"
+	 "ctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":14,\"pairs\":[[0,9],"
+	 "[5,16],[10,23],[13,24]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,14,{\"reg\":\"rsi\"}]]"
+	 "}],\"doubtful\":[{\"index\":0,\"ranges\":[[0,14,{\"reg\":\"rsi\"}]]},{\"index\":2,\"rang"
+	 "es\":[[5,14,{\"reg\":\"rdx\"}]]},{\"index\":3,\"ranges\":[[10,14,{\"reg\":\"rdx\"}]]}]}]"
+	 "}",
+	 "0-5 =0; 5-e r1"},
+	{"a doubtful claim to what another local has", 3,
+	 "0061736d0100000001070160027f7f017f030201000a19011701027f200041037721022001410577"
+	 "2103200220036a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":48,\"sha256\":\"624a6a143f39d93b7e41add50cec4b0d0be798b09570ebc9ddf6e28d"
+	 "d2ddd798\"},\"offsets\":\"code-section\",\"code\":{\"size\":14,\"bytes\":\"ifrBwgOJ8cHBB"
+	 "Y0ECsM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fun"
+	 "ctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":14,\"pairs\":[[0,9],"
+	 "[5,16],[10,23],[13,24]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,14,{\"reg\":\"rsi\"}]]"
+	 "}],\"doubtful\":[{\"index\":0,\"ranges\":[[0,14,{\"reg\":\"rsi\"}]]},{\"index\":2,\"rang"
+	 "es\":[[5,14,{\"reg\":\"rdx\"}]]},{\"index\":3,\"ranges\":[[10,14,{\"reg\":\"rdx\"}]]}]}]"
+	 "}",
+	 "0-a =0"},
+	{"a doubtful claim is no witness of a parameter", 0,
+	 "0061736d0100000001070160027f7f017f030201000a19011701027f200041037721022001410577"
+	 "2103200220036a0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":48,\"sha256\":\"624a6a143f39d93b7e41add50cec4b0d0be798b09570ebc9ddf6e28d"
+	 "d2ddd798\"},\"offsets\":\"code-section\",\"code\":{\"size\":14,\"bytes\":\"ifrBwgOJ8cHBB"
+	 "Y0ECsM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fun"
+	 "ctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":14,\"pairs\":[[0,9],"
+	 "[5,16],[10,23],[13,24]]}],\"locals\":[{\"index\":1,\"ranges\":[[0,14,{\"reg\":\"rsi\"}]]"
+	 "}],\"doubtful\":[{\"index\":0,\"ranges\":[[0,14,{\"reg\":\"rsi\"}]]},{\"index\":2,\"rang"
+	 "es\":[[5,14,{\"reg\":\"rdx\"}]]},{\"index\":3,\"ranges\":[[10,14,{\"reg\":\"rdx\"}]]}]}]"
+	 "}",
+	 ""},
 	/* p: rol edi, 3; q: mov eax, edi; add eax, esi; R: ret; local 0 is said to be in rdi */
 	{"a claim goes on through the next value of its local", 0,
 	 "0061736d0100000001070160027f7f017f030201000a10010e0020004103772100200020016a0b",
