@@ -627,6 +627,19 @@ static uint32_t find_exit(const struct flow *x, uint32_t block)
 	return NONE;
 }
 
+/* The position where a block of machine code comes to show a state; NONE: not known. */
+static uint32_t way_in(const struct flow *x, uint32_t block)
+{
+	for (unsigned step = 0; step < 4; step++) {
+		const struct wdx_mblock *b = &x->m.blocks.data[block];
+
+		if (x->edges.data[block].in != NONE || b->nsuccs != 1)
+			break;
+		block = x->m.succs.data[b->first_succ];
+	}
+	return x->edges.data[block].in;
+}
+
 static bool is_conditional(uint8_t opcode)
 {
 	return opcode == WDX_WASM_IF || opcode == WDX_WASM_BR_IF || opcode == WDX_WASM_BR_TABLE;
@@ -644,9 +657,10 @@ static bool leaves(uint8_t opcode)
 
 /* What the phi gets from a block of machine code that is left at that control instruction.  Where
  * it is conditional and what comes behind has no code, either way may have led on from there: then
- * both must bring the same.  Where it leads to no label of the phi's, the phi must be in force
- * already. 0: not known. */
-static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
+ * both must bring the same.  What comes behind and has code must not be where the way leads, `in`:
+ * a local may be the phi there again, by a copy.  Where it leads to no label of the phi's, the phi
+ * must be in force already. 0: not known. */
+static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit, uint32_t in)
 {
 	const uint8_t *code = x->wasm->data + x->wasm->code.v;
 	uint32_t value = input_from(x, phi, exit, MAX_DEPTH), end = x->f->wasm->end.v;
@@ -658,7 +672,7 @@ static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit)
 		uint32_t next = way_out(x, exit + 1), other;
 
 		if (next >= end || wdx_code_fixed(x->code, x->f, exit + 1, next + 1))
-			return value;
+			return in > exit && (in <= next || in == NONE) ? 0 : value;
 		other = input_from(x, phi, next, MAX_DEPTH);
 		if (!other && leaves(code[next]))
 			return value;
@@ -736,7 +750,7 @@ static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_
 		if (hope && mv != self && mv >= x->m.first_phi && !x->assoc[mv])
 			continue;
 		exit = phi ? x->edges.data[from].out : NONE;
-		want = exit == NONE ? 0 : wanted(x, value, exit);
+		want = exit == NONE ? 0 : wanted(x, value, exit, way_in(x, block));
 		if (hope && want && mv != self && may_become(x, mv, want))
 			continue;
 		if (!(want && (mv == self ? want == value : wdx_flow_is_value(x, h, want))) &&

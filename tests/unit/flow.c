@@ -97,6 +97,21 @@ static const struct match cases[] = {
 	 "[[13,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[13,14,{\"reg\":\"rdi\"}]]}"
 	 "]}]}",
 	 "0-7 =0; 7-c r0; c-d r2 plus -1"},
+	/* nop; L: mov ecx, edi; test esi,esi; jne q; imul ecx, edi, 3; test edx,edx; jne b; q: mov
+	 * edi, [r8 + 56]; mov [rdi + 16], ecx; mov eax, ecx; ret; b: mov edi, ecx; jmp L; at q
+	 * local 0 is again what the loop began with, by a copy, and rcx that or three times that */
+	{"where a way may lead is not the other way's end", 0,
+	 "0061736d0100000001080160037f7f7f017f0302010005030100010a31012f01027f010340200021"
+	 "03024020010d00200041036c210020020d010b2000210420032100411020043602000b20040b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":78,\"sha256\":\"04807f6deca59e730bfb55fccb6f7af3221abdb15c95423ea51e93d0"
+	 "7d66c23f\"},\"offsets\":\"code-section\",\"code\":{\"size\":28,\"bytes\":\"kIn5hfZ1B2vPA"
+	 "4XSdQpBi3g4iU8QicjDic/r5Q==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\""
+	 "r14\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":"
+	 "28,\"pairs\":[[0,5],[1,null],[3,16],[7,22],[10,27],[14,42],[21,48],[24,null]]}],\"locals"
+	 "\":[{\"index\":0,\"ranges\":[[0,24,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ranges\":[[0,28,{"
+	 "\"reg\":\"rsi\"}]]},{\"index\":2,\"ranges\":[[0,28,{\"reg\":\"rdx\"}]]}]}]}",
+	 "0-1 r5; 3-e r2; e-12 r5"},
 	/* p: mov edx, edi; rol edx, 3; q: mov ecx, esi; rol ecx, 5; m: lea eax, [rdx + rcx]; R:
 	 * ret; of locals 2, p's, and 3, q's, both are said to be in rdx, and parameter 0 in rsi,
 	 * but doubtfully */
