@@ -316,6 +316,7 @@ static void deinit(struct flow *x)
 	wdx_vec_free(&x->users);
 	wdx_vec_free(&x->inputs);
 	wdx_vec_free(&x->edges);
+	wdx_vec_free(&x->labels);
 	wdx_vec_free(&x->makers);
 	wdx_vec_free(&x->made);
 	wdx_vec_free(&x->takers);

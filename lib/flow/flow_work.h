@@ -89,7 +89,20 @@ enum { MAX_STEPS = 1 << 24 };
 
 struct edge { /* wasm positions where a block of machine code is entered and left */
 	uint32_t in, out;
+	uint32_t from;	      /* the last position that is shown before it is left */
 	uint32_t first, last; /* intervals in it that show a state */
+};
+
+struct label { /* positions: of the instruction that opens it, of `else` or NONE, of its `end` */
+	uint32_t pos, other, end;
+	uint32_t outer; /* the label around it, NONE: the body */
+};
+
+enum { MAX_WAYS_ON = 12 };
+
+struct ways { /* positions that control may come to */
+	uint32_t to[MAX_WAYS_ON];
+	unsigned n;
 };
 
 /* How good it is to know a value in one way rather than another. */
@@ -146,6 +159,8 @@ struct flow {
 	WDX_VEC(struct user) users;
 	WDX_VEC(struct input) inputs;
 	WDX_VEC(struct edge) edges;
+	WDX_VEC(struct label) labels; /* of the body, by pos */
+	bool odd;		      /* has labels of other kinds: exceptions */
 	WDX_VEC(struct maker) makers; /* by pos */
 	WDX_VEC(uint32_t) made; /* by interval: the maker at its position, number + 1; 0: none */
 	uint32_t *taken;	/* of each machine value: its takers, number + 1; 0: none */
@@ -254,6 +269,16 @@ uint32_t wdx_flow_argument_register(const struct flow *x, const struct wdx_wasm_
 void wdx_flow_take_results(struct flow *x);
 void wdx_flow_index_inputs(struct flow *x);
 void wdx_flow_match_merges(struct flow *x);
+
+/* ---- ways.c: where control of the wasm function goes on -----------------------------------------
+ */
+
+void wdx_flow_find_labels(struct flow *x);
+/* Where it may go on behind the control instruction, the way that is taken first; false: that is
+ * not known, or there are too many. */
+bool wdx_flow_ways_on(const struct flow *x, uint32_t pos, struct ways *w);
+/* Once; false: there are too many. */
+bool wdx_flow_add_way(struct ways *w, uint32_t to);
 
 /* ---- entries.c: parameters that only callers still know -----------------------------------------
  */

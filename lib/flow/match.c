@@ -4,7 +4,7 @@
 #include "flow/flow_work.h"
 
 /* How far merges of merges are looked through. */
-enum { MAX_DEPTH = 2, MAX_EMPTY = 8 };
+enum { MAX_DEPTH = 2 };
 
 /* How often guesses are gone through. */
 enum { MAX_ROUNDS = 256, MAX_GUESSES = 4 };
@@ -599,7 +599,7 @@ static void find_shown(struct flow *x)
 		uint32_t lo = x->m.insns.data[block->first].at, hi = last->at + last->a->size;
 		struct edge *e = &x->edges.data[b];
 
-		*e = (struct edge){NONE, NONE, NONE, NONE};
+		*e = (struct edge){NONE, NONE, NONE, NONE, NONE};
 		while (i < end && iv[i].hi <= lo)
 			i++;
 		for (uint32_t k = i; k < end && iv[k].lo < hi; k++) {
@@ -611,15 +611,15 @@ static void find_shown(struct flow *x)
 	}
 }
 
-/* The control instruction by which a block of machine code is left; NONE: not known. */
-static uint32_t find_exit(const struct flow *x, uint32_t block)
+/* The last position that a block of machine code shows before it is left; NONE: not known. */
+static uint32_t find_last(const struct flow *x, uint32_t block)
 {
 	for (unsigned step = 0; step < 4; step++) {
 		const struct wdx_mblock *b = &x->m.blocks.data[block];
 		uint32_t i = x->edges.data[block].last;
 
 		if (i != NONE)
-			return way_out(x, x->code->intervals.data[i].wasm);
+			return x->code->intervals.data[i].wasm;
 		if (b->npreds != 1)
 			break;
 		block = x->m.preds.data[b->first_pred];
@@ -640,49 +640,76 @@ static uint32_t way_in(const struct flow *x, uint32_t block)
 	return x->edges.data[block].in;
 }
 
-static bool is_conditional(uint8_t opcode)
+/* What the phi is at `in`, a block's way in, when control comes by ways that are tried one after
+ * the other: from positions on, up to the next control instruction. */
+struct arrival {
+	uint32_t phi, in;
+	bool force;	/* the phi is in force where they begin */
+	bool several;	/* it may be one or another, or it is not known */
+	bool unclear;	/* a way has code, of which it is not known whether it is the block's */
+	uint32_t value; /* 0: none of them led there so far */
+	struct ways open;
+};
+
+static void arrive(struct arrival *a, uint32_t value)
 {
-	return opcode == WDX_WASM_IF || opcode == WDX_WASM_BR_IF || opcode == WDX_WASM_BR_TABLE;
+	a->several |= !value || (a->value && a->value != value);
+	a->value = value;
 }
 
-static bool falls_through(uint8_t opcode)
+/* Goes on behind a control instruction.  By which one control comes to a label tells what its phi
+ * gets; then that way is at its end. */
+static void go_on(const struct flow *x, struct arrival *a, uint32_t pos)
 {
-	return opcode == WDX_WASM_END || opcode == WDX_WASM_LOOP;
+	uint32_t value = input_from(x, a->phi, pos, MAX_DEPTH);
+	bool table = wdx_flow_is_opcode(x, pos, WDX_WASM_BR_TABLE);
+	struct ways w;
+
+	if (value)
+		arrive(a, value);
+	a->several |= !wdx_flow_ways_on(x, pos, &w);
+	for (unsigned i = value && !table; i < w.n; i++)
+		if (!value || w.to[i] - 1 != x->v.values.data[a->phi].pos)
+			a->several |= !wdx_flow_add_way(&a->open, w.to[i]);
 }
 
-static bool leaves(uint8_t opcode)
+/* Goes on from a position that control comes to without any code before.  Code that is there and
+ * stands where it belongs would have been executed first, if it is not that of the block. */
+static void come_to(const struct flow *x, struct arrival *a, uint32_t pos)
 {
-	return opcode == WDX_WASM_RETURN || opcode == WDX_WASM_UNREACHABLE;
+	uint32_t next = way_out(x, pos);
+
+	if (a->in >= pos && a->in <= next)
+		arrive(a, a->force ? a->phi : 0);
+	else if (next >= x->f->wasm->end.v)
+		return;
+	else if (wdx_code_fixed(x->code, x->f, pos, next + 1))
+		a->unclear |= a->in == NONE;
+	else
+		go_on(x, a, next);
 }
 
-/* What the phi gets from a block of machine code that is left at that control instruction.  Where
- * it is conditional and what comes behind has no code, either way may have led on from there: then
- * both must bring the same.  What comes behind and has code must not be where the way leads, `in`:
- * a local may be the phi there again, by a copy.  Where it leads to no label of the phi's, the phi
- * must be in force already. 0: not known. */
-static uint32_t wanted(const struct flow *x, uint32_t phi, uint32_t exit, uint32_t in)
+/* What the phi is where a block of machine code leads to another, whose way in is at `in`.  It is
+ * left behind what it shows last: control may come to that position at once, if it does not have to
+ * go `back`, or first come to a label of the phi's, with or without code on other ways that it may
+ * take.  All ways without code must bring the same.  Where none leads to such a label, the phi must
+ * be in force already.  0: not known. */
+static uint32_t wanted(const struct flow *x, uint32_t phi, const struct edge *e, uint32_t in,
+		       bool back)
 {
-	const uint8_t *code = x->wasm->data + x->wasm->code.v;
-	uint32_t value = input_from(x, phi, exit, MAX_DEPTH), end = x->f->wasm->end.v;
-	bool more = is_conditional(code[exit]);
+	struct arrival a = {.phi = phi, .in = in};
 
-	if (!value)
-		return wdx_value_at(&x->v, x->v.values.data[phi].arg, exit) == phi ? phi : 0;
-	for (unsigned step = 0; more; step++) {
-		uint32_t next = way_out(x, exit + 1), other;
-
-		if (next >= end || wdx_code_fixed(x->code, x->f, exit + 1, next + 1))
-			return in > exit && (in <= next || in == NONE) ? 0 : value;
-		other = input_from(x, phi, next, MAX_DEPTH);
-		if (!other && leaves(code[next]))
-			return value;
-		if (step == MAX_EMPTY || !*x->steps ||
-		    (other ? other != value : !falls_through(code[next])))
-			return 0;
-		more = !other || is_conditional(code[next]);
-		exit = next;
-	}
-	return value;
+	a.force = wdx_value_at(&x->v, x->v.values.data[phi].arg, e->out) == phi;
+	if (in >= e->from + back && in <= e->out)
+		return a.force ? phi : 0;
+	if (e->out >= x->f->wasm->end.v)
+		return a.force ? phi : 0;
+	go_on(x, &a, e->out);
+	for (unsigned i = 0; i < a.open.n && !a.several && *x->steps; i++)
+		come_to(x, &a, a.open.to[i]);
+	if (a.several || !*x->steps || (a.unclear && a.value && a.value != phi))
+		return 0;
+	return a.value ? a.value : a.force ? phi : 0;
 }
 
 /* Whether control comes from outside of a loop of machine code to its head. */
@@ -750,7 +777,9 @@ static bool agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_
 		if (hope && mv != self && mv >= x->m.first_phi && !x->assoc[mv])
 			continue;
 		exit = phi ? x->edges.data[from].out : NONE;
-		want = exit == NONE ? 0 : wanted(x, value, exit, way_in(x, block));
+		want = exit == NONE ? 0
+				    : wanted(x, value, &x->edges.data[from], way_in(x, block),
+					     x->m.rank[from] >= x->m.rank[block]);
 		if (hope && want && mv != self && may_become(x, mv, want))
 			continue;
 		if (!(want && (mv == self ? want == value : wdx_flow_is_value(x, h, want))) &&
@@ -863,12 +892,14 @@ static void find_edges(struct flow *x)
 		return;
 	}
 	find_shown(x);
+	wdx_flow_find_labels(x);
 	for (uint32_t b = 0; b < x->m.blocks.len; b++) {
 		struct edge *e = &x->edges.data[b];
 
 		if (e->first != NONE)
 			e->in = x->code->intervals.data[e->first].wasm;
-		e->out = find_exit(x, b);
+		e->from = find_last(x, b);
+		e->out = e->from == NONE ? NONE : way_out(x, e->from);
 	}
 	x->edges.len = x->m.blocks.len;
 }

@@ -97,6 +97,35 @@ static const struct match cases[] = {
 	 "[[13,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[13,14,{\"reg\":\"rdi\"}]]}"
 	 "]}]}",
 	 "0-7 =0; 7-c r0; c-d r2 plus -1"},
+	/* imul ecx, edi, 3; test esi,esi; jne a; mov rax, [r8 + 56]; mov [rax + 16], edi; imul ecx,
+	 * edi, 5; a: mov eax, ecx; rol eax, 7; ret; behind the branch not taken comes another, to
+	 * the store */
+	{"a branch not taken and one without code behind it", 2,
+	 "0061736d0100000001070160027f7f017f0302010005030100010a2c012a01017f02400240200041"
+	 "036c210220010d010c000b41102000360200200041056c21020b20024107770b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":72,\"sha256\":\"5c5f4c2e1efe1832e7db7d34be95555fe83ffc65b29f8929e870b3f7"
+	 "416a42ff\"},\"offsets\":\"code-section\",\"code\":{\"size\":23,\"bytes\":\"a88DhfZ1CkmLQ"
+	 "DiJeBBrzwWJyMHAB8M=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\""
+	 "r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":23,\"pai"
+	 "rs\":[[0,13],[3,18],[7,27],[14,34],[17,42],[22,43]]}],\"locals\":[{\"index\":0,\"ranges"
+	 "\":[[0,23,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ranges\":[[0,23,{\"reg\":\"rsi\"}]]}]}]}",
+	 "0-3 =0; 3-17 r2"},
+	/* mov ecx, edi; L: xor edi, edi; test esi,esi; jne q; jmp L; q: imul ecx, ecx, 3; mov rax,
+	 * [r8 + 56]; mov [rax + 16], ecx; test edx,edx; jne L; mov eax, ecx; ret; where the branch
+	 * is not taken, local 0 becomes local 2 and then a branch without code goes back to L */
+	{"a branch not taken and one without code back to the loop", 0,
+	 "0061736d0100000001080160037f7f7f017f0302010005030100010a29012700010340024020010d"
+	 "00200221000c010b200041036c21004110200036020020020d000b20000b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":70,\"sha256\":\"8318d560db167f11cba4f6eab7713428c5e7f298a82ffb535db7d2a5"
+	 "ff95b115\"},\"offsets\":\"code-section\",\"code\":{\"size\":27,\"bytes\":\"ifkx/4X2dQLr+"
+	 "GvJA0mLQDiJSBCF0nXqicjD\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14"
+	 "\",\"r15\"],\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":27,"
+	 "\"pairs\":[[0,3],[2,null],[4,10],[10,23],[13,30],[20,35],[24,null],[26,40]]}],\"locals\""
+	 ":[{\"index\":0,\"ranges\":[[0,2,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ranges\":[[0,27,{\"r"
+	 "eg\":\"rsi\"}]]},{\"index\":2,\"ranges\":[[0,27,{\"reg\":\"rdx\"}]]}]}]}",
+	 "0-2 r5"},
 	/* nop; L: mov ecx, edi; test esi,esi; jne q; imul ecx, edi, 3; test edx,edx; jne b; q: mov
 	 * edi, [r8 + 56]; mov [rdi + 16], ecx; mov eax, ecx; ret; b: mov edi, ecx; jmp L; at q
 	 * local 0 is again what the loop began with, by a copy, and rcx that or three times that */
