@@ -218,6 +218,7 @@ static bool takes_address(const struct wdx_machine_work *w, const struct wdx_acc
 	case WDX_DO_BINARY:
 		return IS_FRAME(a->base) || IS_FRAME(a->src);
 	case WDX_DO_OTHER:
+	case WDX_DO_FLOAT:
 		return IS_FRAME(a->base) && !a->load && !a->store;
 	}
 	return false;

@@ -39,6 +39,17 @@ static bool is_global_get(const struct wdx_value *v)
 	return v->kind == WDX_VALUE_INSN && v->type == WDX_WASM_GLOBAL_GET;
 }
 
+/* WDX_OP_FSQRT and those behind it, in the order of wasm's opcodes; -1: no such operation. */
+static int float_op(const struct wdx_value *v)
+{
+	unsigned n = v->type - (unsigned)(v->type < WDX_WASM_F64_SQRT ? WDX_WASM_F32_SQRT
+								      : WDX_WASM_F64_SQRT);
+
+	return v->kind == WDX_VALUE_INSN && n <= WDX_OP_FDIV - WDX_OP_FSQRT
+		       ? (int)(WDX_OP_FSQRT + n)
+		       : -1;
+}
+
 static void find_makers(struct flow *x)
 {
 	x->makers.len = 0;
@@ -46,7 +57,7 @@ static void find_makers(struct flow *x)
 		const struct wdx_value *v = &x->v.values.data[i];
 		struct maker *k;
 
-		if (!is_load(v) && !is_call(v) && !is_global_get(v))
+		if (!is_load(v) && !is_call(v) && !is_global_get(v) && float_op(v) < 0)
 			continue;
 		k = wdx_vec_push(&x->makers);
 		if (k)
@@ -116,6 +127,12 @@ static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const s
 {
 	unsigned class, reg, value = i->values;
 
+	if (float_op(v) >= 0)
+		return i->a->kind == WDX_DO_FLOAT && i->a->op == float_op(v) &&
+				       i->does == WDX_DOES_ONE &&
+				       i->a->width == (v->type < WDX_WASM_F64_SQRT ? 4 : 8)
+			       ? i->values
+			       : 0;
 	if (v->type == WDX_WASM_GLOBAL_GET)
 		return is_cell_access(x, i, v->pos) ? i->based : 0;
 	if (v->type != WDX_VALUE_CALL)
@@ -252,8 +269,9 @@ static bool may_be_moved(const struct flow *x, const struct maker *k)
 	return is_load(v) && takes_moved(x, v->operands[0], MAX_ADDRESS);
 }
 
-/* The only load of the right size, or the only call, in the code of a wasm instruction is what has
- * become of it: its result needs no claim. */
+/* The only load of the right size, the only call, or the only operation on floats of that kind and
+ * size in the code of a wasm instruction is what has become of it: its result needs no claim.
+ * Compilers may not do arithmetic of floats in another way, nor share steps of it. */
 void wdx_flow_take_results(struct flow *x)
 {
 	const struct wdx_interval *iv = &x->code->intervals.data[x->f->first];

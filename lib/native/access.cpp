@@ -348,6 +348,15 @@ static void binary_form(const decoded &d, wdx_access *out)
 		binary(d, out, number_at(d, 1), number_at(d, 2), imm_at(d, 2));
 }
 
+static void float_form(const decoded &d, wdx_access *out)
+{
+	if (number_at(d, 0) < 0)
+		return;
+	out->result = number_at(d, 0);
+	out->op = (uint8_t)d.r.arg;
+	does(out, WDX_DO_FLOAT, d.r.width);
+}
+
 static void width_form(const decoded &d, wdx_access *out)
 {
 	out->width = d.r.width;
@@ -772,6 +781,13 @@ static void a64_add_form(const decoded &d, wdx_access *out)
 	{name "32rCL", shift_cl_form, 4, op}, {name "64rCL", shift_cl_form, 8, op},                \
 	{name "X32rr", binary_form, 4, op}, {name "X64rr", binary_form, 8, op}
 
+#define FLOAT(name, rr, rm, width, op)                                                             \
+	{name rr, float_form, width, op}, {name rr "_Int", float_form, width, op},                 \
+	{name rm, float_form, width, op}, {name rm "_Int", float_form, width, op}
+#define FLOATS(name, rr, rm, op)                                                                   \
+	FLOAT(name "SS", rr, rm, 4, op), FLOAT("V" name "SS", rr, rm, 4, op),                      \
+	FLOAT(name "SD", rr, rm, 8, op), FLOAT("V" name "SD", rr, rm, 8, op)
+
 static const rule x86_rules[] = {
 	{"MOV64rr", copy_form, 8, 0}, {"MOV64rr_REV", copy_form, 8, 0},
 	{"MOV32rr", copy_form, 4, 0}, {"MOV32rr_REV", copy_form, 4, 0},
@@ -794,6 +810,9 @@ static const rule x86_rules[] = {
 	{"MOV8mi", x86_store_imm_form, 1, 0}, {"MOV16mi", x86_store_imm_form, 2, 0},
 	{"MOV32mi", x86_store_imm_form, 4, 0}, {"MOV64mi32", x86_store_imm_form, 8, 0},
 	SCALAR("MOVSS", 4), SCALAR("MOVSD", 8),
+	FLOATS("ADD", "rr", "rm", WDX_OP_FADD), FLOATS("SUB", "rr", "rm", WDX_OP_FSUB),
+	FLOATS("MUL", "rr", "rm", WDX_OP_FMUL), FLOATS("DIV", "rr", "rm", WDX_OP_FDIV),
+	FLOATS("SQRT", "r", "m", WDX_OP_FSQRT),
 	VECTOR("MOVUPS"), VECTOR("MOVAPS"), VECTOR("MOVUPD"), VECTOR("MOVAPD"),
 	VECTOR("MOVDQU"), VECTOR("MOVDQA"),
 	BOTH("MOVQI2PQIrm", x86_load_form, 8), BOTH("MOVPQI2QImr", x86_store_form, 8),
@@ -874,6 +893,11 @@ static const rule a64_rules[] = {
 	{"CSELWr", binary_form, 4, WDX_OP_SELECT}, {"CSELXr", binary_form, 8, WDX_OP_SELECT},
 	{"ORRv16i8", orr_vector_form, 16, 0}, {"ORRv8i8", orr_vector_form, 8, 0},
 	{"FMOVDr", copy_form, 8, 0}, {"FMOVSr", copy_form, 4, 0},
+	{"FADDSrr", float_form, 4, WDX_OP_FADD}, {"FADDDrr", float_form, 8, WDX_OP_FADD},
+	{"FSUBSrr", float_form, 4, WDX_OP_FSUB}, {"FSUBDrr", float_form, 8, WDX_OP_FSUB},
+	{"FMULSrr", float_form, 4, WDX_OP_FMUL}, {"FMULDrr", float_form, 8, WDX_OP_FMUL},
+	{"FDIVSrr", float_form, 4, WDX_OP_FDIV}, {"FDIVDrr", float_form, 8, WDX_OP_FDIV},
+	{"FSQRTSr", float_form, 4, WDX_OP_FSQRT}, {"FSQRTDr", float_form, 8, WDX_OP_FSQRT},
 	{"MOVZXi", movz_form, 8, 0}, {"MOVZWi", movz_form, 4, 0},
 	{"MOVNXi", movn_form, 8, 0}, {"MOVNWi", movn_form, 4, 0},
 	{"ORRXri", orr_imm_form, 8, WDX_OP_OR}, {"ORRWri", orr_imm_form, 4, WDX_OP_OR},

@@ -35,10 +35,11 @@ enum wdx_access_kind {
 	WDX_DO_POP,    /* result = the bytes there; stack pointer += width */
 	WDX_DO_BINARY, /* result = base OP src, or imm when src is -1: `op`, of `width` bytes,
 			  zeros above */
+	WDX_DO_FLOAT, /* result = what `op` makes of two floats of `width` bytes, or of one */
 	WDX_DO_LEAVE, /* stack pointer = base + disp, frame pointer (result) = what it had pushed */
 };
 
-/* What a WDX_DO_BINARY computes; shifts by so many bits modulo those of the width. */
+/* What a WDX_DO_BINARY or WDX_DO_FLOAT computes; shifts by so many bits modulo those of the width. */
 enum wdx_access_op {
 	WDX_OP_ADD,
 	WDX_OP_SUB,
@@ -50,6 +51,11 @@ enum wdx_access_op {
 	WDX_OP_SAR,
 	WDX_OP_SHR,
 	WDX_OP_SELECT, /* one of the two, by flags */
+	WDX_OP_FSQRT,  /* of a WDX_DO_FLOAT from here on */
+	WDX_OP_FADD,
+	WDX_OP_FSUB,
+	WDX_OP_FMUL,
+	WDX_OP_FDIV,
 };
 
 struct wdx_access {

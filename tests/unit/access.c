@@ -55,6 +55,9 @@ static const struct insn x86_64[] = {
 	I("sar $7,%rdx", "\x48\xc1\xfa\x07", "binary r1 [1+0] #7 .8 W1"),
 	I("imul $10,%edi,%eax", "\x6b\xc7\x0a", "binary r0 [5+0] #a .4 W0"),
 	I("lea (%rdi,%rsi),%eax", "\x8d\x04\x37", "binary r0 s4 [5+0] .4 W0"),
+	I("addsd %xmm1,%xmm2", "\xf2\x0f\x58\xd1", "float r19 .8 W19"),
+	I("vmulss 16(%rax),%xmm1,%xmm2", "\xc5\xf2\x59\x50\x10", "float r19 [0+16] .4 W19"),
+	I("vsqrtsd %xmm1,%xmm1,%xmm2", "\xc5\xf3\x51\xd1", "float r19 .8 W19"),
 	I("xorps %xmm3,%xmm3", "\x0f\x57\xdb", "const r20 .16 W20"),
 	I("pxor %xmm3,%xmm3", "\x66\x0f\xef\xdb", "const r20 .16 W20"),
 	I("pxor %xmm4,%xmm3", "\x66\x0f\xef\xdc", "other W20"),
@@ -171,6 +174,8 @@ static const struct insn aarch64[] = {
 	I("mov v1.16b,v2.16b", "\x41\x1c\xa2\x4e", "copy r65 s66 .16 W65,97"),
 	I("orr v1.16b,v2.16b,v3.16b", "\x41\x1c\xa3\x4e", "other W65,97"),
 	I("fmov d1,d2", "\x41\x40\x60\x1e", "copy r65 s66 .8 W65,97"),
+	I("fadd d2,d1,d0", "\x22\x28\x60\x1e", "float r66 .8 W66,98"),
+	I("fsqrt s2,s1", "\x22\xc0\x21\x1e", "float r66 .4 W66,98"),
 	I("fmov s1,s2", "\x41\x40\x20\x1e", "copy r65 s66 .4 W65,97"),
 	I("mov x0,#0x1234", "\x80\x46\x82\xd2", "const r0 #1234 .8 W0"),
 	I("movz x0,#0x1234,lsl #16", "\x80\x46\xa2\xd2", "const r0 #12340000 .8 W0"),
@@ -330,8 +335,8 @@ static void add_flags(struct text *t, const struct wdx_access *a)
 
 static void render(struct text *t, const struct wdx_access *a)
 {
-	static const char *const kinds[] = {"other", "copy", "const", "load",	"store",
-					    "addr",  "push", "pop",   "binary", "leave"};
+	static const char *const kinds[] = {"other", "copy", "const",  "load",	"store", "addr",
+					    "push",  "pop",  "binary", "float", "leave"};
 
 	t->n = 0;
 	add(t, "%s", !a->ok ? "bad" : a->kind < N(kinds) ? kinds[a->kind] : "?");
@@ -397,6 +402,8 @@ static bool fits_kind(const struct wdx_access *a)
 	case WDX_DO_BINARY:
 		return is_written(a, a->result) && a->base >= 0 && a->width && !a->load &&
 		       !a->store;
+	case WDX_DO_FLOAT:
+		return is_written(a, a->result) && a->src < 0 && a->width && !a->load && !a->store;
 	case WDX_DO_PUSH:
 		return is_written(a, 7) && !a->store && !a->writes_memory && a->width;
 	case WDX_DO_POP:

@@ -97,6 +97,42 @@ static const struct match cases[] = {
 	 "[[13,20]]}],\"locals\":[{\"index\":0,\"ranges\":[[13,14,{\"reg\":\"rdi\"}]]}"
 	 "]}]}",
 	 "0-7 =0; 7-c r0; c-d r2 plus -1"},
+	/* p: vaddsd xmm2, xmm0, xmm1; q: maxsd xmm2, xmm1; vmovaps xmm0, xmm2; R: ret */
+	{"a sum of floats needs no claim", 2,
+	 "0061736d0100000001070160027c7c017c030201000a12011001017c20002001a0210220022001a5"
+	 "0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":41,\"sha256\":\"46298ba3d9c5ce69a6e4b4e8530523e7a115d7dc315974df499c5f2d"
+	 "5acaeac1\"},\"offsets\":\"code-section\",\"code\":{\"size\":13,\"bytes\":\"xftY0fIPX9HF+"
+	 "CjCww==\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fun"
+	 "ctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":13,\"pairs\":[[0,9],"
+	 "[4,16],[12,17]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,13,{\"reg\":\"xmm0\"}]]},{\"in"
+	 "dex\":1,\"ranges\":[[0,13,{\"reg\":\"xmm1\"}]]}]}]}",
+	 "0-4 =0; 4-8 r19"},
+	/* The same with vaddsd xmm3, xmm0, xmm1 behind p. */
+	{"of two sums of floats neither is the one", 2,
+	 "0061736d0100000001070160027c7c017c030201000a12011001017c20002001a0210220022001a5"
+	 "0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":41,\"sha256\":\"46298ba3d9c5ce69a6e4b4e8530523e7a115d7dc315974df499c5f2d"
+	 "5acaeac1\"},\"offsets\":\"code-section\",\"code\":{\"size\":17,\"bytes\":\"xftY0cX7WNnyD"
+	 "1/RxfgowsM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],"
+	 "\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":17,\"pairs\":[["
+	 "0,9],[8,16],[16,17]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,17,{\"reg\":\"xmm0\"}]]},"
+	 "{\"index\":1,\"ranges\":[[0,17,{\"reg\":\"xmm1\"}]]}]}]}",
+	 "0-8 =0"},
+	/* The same with vaddss at p, and vmulsd xmm3, xmm0, xmm1 at q */
+	{"a sum of floats of another size, and another operation", 2,
+	 "0061736d0100000001070160027c7c017c030201000a12011001017c20002001a0210220022001a5"
+	 "0b",
+	 "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	 "ule\":{\"size\":41,\"sha256\":\"46298ba3d9c5ce69a6e4b4e8530523e7a115d7dc315974df499c5f2d"
+	 "5acaeac1\"},\"offsets\":\"code-section\",\"code\":{\"size\":17,\"bytes\":\"xfpY0cX7WdnyD"
+	 "1/RxfgowsM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],"
+	 "\"functions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":17,\"pairs\":[["
+	 "0,9],[4,16],[16,17]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,17,{\"reg\":\"xmm0\"}]]},"
+	 "{\"index\":1,\"ranges\":[[0,17,{\"reg\":\"xmm1\"}]]}]}]}",
+	 "0-4 =0"},
 	/* imul ecx, edi, 3; test esi,esi; jne a; mov rax, [r8 + 56]; mov [rax + 16], edi; imul ecx,
 	 * edi, 5; a: mov eax, ecx; rol eax, 7; ret; behind the branch not taken comes another, to
 	 * the store */
