@@ -205,7 +205,8 @@ static bool contradicts(const struct wdx_match *x, const struct wdx_check_work *
 		return !wanted.root || (wdx_known_free(k, wanted.root) &&
 					x->v->values.data[wanted.root].kind == WDX_VALUE_INSN &&
 					x->v->values.data[wanted.root].type == WDX_VALUE_CALL);
-	return wdx_known_differ(k, sum_of(x, k, h), wanted);
+	return wdx_known_differ(k, sum_of(x, k, h), wanted) ||
+	       wdx_known_apart(k, x->assoc[wdx_held_value(h)], value);
 }
 
 /* Of a claim that the local is a number. */

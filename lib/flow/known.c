@@ -218,6 +218,38 @@ static bool is_free(const struct wdx_known *k, uint32_t value, uint32_t prelude,
 	       is_untouched(k, v->pos);
 }
 
+/* Whether code makes a value only where it is needed: what may trap stays for that alone, and so do
+ * calls. */
+static bool is_pure(const struct wdx_known *k, uint32_t pos)
+{
+	return !(kind_at(k, pos) & (WDX_INSN_EFFECT | WDX_INSN_CONTROL | WDX_INSN_CALL |
+				    WDX_INSN_MEMREAD | WDX_INSN_TRAP)) &&
+	       opcode_at(k, pos) != WDX_WASM_GLOBAL_GET;
+}
+
+/* Which values the code has made, each where its own instruction is, and of these (and of
+ * parameters) which it needs. */
+static void find_made(struct wdx_known *k)
+{
+	const struct wdx_match *x = k->match;
+
+	for (size_t i = 1; i < x->m->values.len; i++) {
+		const struct wdx_mvalue *mv = &x->m->values.data[i];
+		uint32_t value = x->assoc[i];
+		const struct wdx_value *v =
+			&x->v->values.data[value < x->v->values.len ? value : 0];
+
+		if (v->kind == WDX_VALUE_PARAM && k->flags.data[value] & WDX_VALUE_KEPT)
+			k->flags.data[value] |= WDX_VALUE_NEEDED;
+		if (v->kind != WDX_VALUE_INSN || mv->kind != WDX_MV_INSN ||
+		    wdx_code_position(x->code, x->f, mv->at) != v->pos)
+			continue;
+		k->flags.data[value] |= WDX_VALUE_MADE;
+		if (is_pure(k, v->pos))
+			k->flags.data[value] |= WDX_VALUE_NEEDED;
+	}
+}
+
 static void find_free(struct wdx_known *k)
 {
 	uint32_t prelude = find_prelude(k);
@@ -282,6 +314,14 @@ bool wdx_known_differ(const struct wdx_known *k, struct wdx_sum is, struct wdx_s
 	       !(wanted.root ? is_tested(k, wanted.root) : true);
 }
 
+bool wdx_known_apart(const struct wdx_known *k, uint32_t is, uint32_t wanted)
+{
+	if (!is || is >= k->flags.len || is == wanted || !(k->flags.data[is] & WDX_VALUE_MADE) ||
+	    !(k->flags.data[wanted] & WDX_VALUE_NEEDED))
+		return false;
+	return !may_return_argument(k, is) && (!is_tested(k, is) || !is_tested(k, wanted));
+}
+
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
@@ -300,6 +340,7 @@ bool wdx_known_of(struct wdx_known *k, const struct wdx_match *match)
 	find_tested(k);
 	find_kept(k);
 	find_free(k);
+	find_made(k);
 	return !k->nomem;
 }
 

@@ -15,7 +15,13 @@
 
 #include "flow/check.h"
 
-enum { WDX_VALUE_TESTED = 1, WDX_VALUE_KEPT = 2, WDX_VALUE_FREE = 4 };
+enum {
+	WDX_VALUE_TESTED = 1,
+	WDX_VALUE_KEPT = 2,
+	WDX_VALUE_FREE = 4,
+	WDX_VALUE_MADE = 8,
+	WDX_VALUE_NEEDED = 16
+};
 
 struct wdx_known {
 	const struct wdx_match *match;
@@ -42,6 +48,11 @@ struct wdx_sum wdx_known_sum(const struct wdx_known *k, uint32_t value, unsigned
 
 /* Whether the machine's value `is` cannot be the wasm value `wanted`. */
 bool wdx_known_differ(const struct wdx_known *k, struct wdx_sum is, struct wdx_sum wanted);
+
+/* Whether a place with the wasm value `is` cannot be one of `wanted`: the code makes both, each by
+ * its own instruction.  A compiler that takes one for the other makes only one of them, unless it
+ * makes it for another reason (it may trap), or has learned of it from a condition. */
+bool wdx_known_apart(const struct wdx_known *k, uint32_t is, uint32_t wanted);
 
 /* Whether a wasm value is free: nothing outside of the wasm code can be it. */
 bool wdx_known_free(const struct wdx_known *k, uint32_t value);

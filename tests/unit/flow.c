@@ -507,6 +507,38 @@ static const struct stacked stacked[] = {
 };
 
 static const struct faulty faulty[] = {
+	/* imul ecx, edi, 3; imul edx, esi, 5; m: mov eax, ecx; xor eax, edx; ret; local 3 is said
+	 * to be in rcx */
+	{{"claims to what the code makes of something else", 3,
+	  "0061736d0100000001070160027f7f017f030201000a19011701027f200041036c2102200141056c"
+	  "210320022003730b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	  "ule\":{\"size\":48,\"sha256\":\"b1fae01066f8baca89772e8f0cb7800802c37da697172fa6466022e1"
+	  "fe77b002\"},\"offsets\":\"code-section\",\"code\":{\"size\":11,\"bytes\":\"a88Da9YFicgx0"
+	  "MM=\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functio"
+	  "ns\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":11,\"pairs\":[[0,9],[3,1"
+	  "6],[6,23],[10,24]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,11,{\"reg\":\"rdi\"}]]},{\""
+	  "index\":1,\"ranges\":[[0,11,{\"reg\":\"rsi\"}]]},{\"index\":3,\"ranges\":[[6,11,{\"reg\""
+	  ":\"rcx\"}]]}]}]}",
+	  "0-6 =0; 6-b r1"},
+	 "3 6-b at 6: the result of i32.mul at wasm 0x20, put there at 0x0, not the result of "
+	 "i32.mul at "
+	 "wasm 0x27"},
+	/* mov rax, [r8 + 56]; mov ecx, [rax + rdi]; mov edx, [rax + rdi]; m: mov eax, ecx; xor eax,
+	 * ecx; ret; local 3 is said to be in rcx */
+	{{"two loads may bring the same, and stay because they may trap", 3,
+	  "0061736d0100000001070160027f7f017f0302010005030100010a19011701027f20002802002102"
+	  "2000280200210320022003730b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	  "ule\":{\"size\":53,\"sha256\":\"cf02a2983576346ee25598acf7b21ffeda51b4da654cda948f817063"
+	  "cf6f1f26\"},\"offsets\":\"code-section\",\"code\":{\"size\":15,\"bytes\":\"SYtAOIsMOIsUO"
+	  "InIMcjD\"},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"fun"
+	  "ctions\":[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":15,\"pairs\":[[0,7],"
+	  "[7,14],[10,23],[14,24]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,15,{\"reg\":\"rdi\"}]]"
+	  "},{\"index\":1,\"ranges\":[[0,15,{\"reg\":\"rsi\"}]]},{\"index\":3,\"ranges\":[[10,15,{"
+	  "\"reg\":\"rcx\"}]]}]}]}",
+	  "0-a =0; a-f r1"},
+	 ""},
 	/* push rbp; mov rbp, rsp; sub rsp,32; mov [rsp], rbx; p0: imul eax, edx, 3; p1: mov
 	 * [rsp+8], rax; mov rcx, rax; q: call M; M: mov eax, [rsp+8]; add eax, 1; R: mov rbx,
 	 * [rsp]; add rsp,32; pop rbp; ret; local 3 is said to be in rcx to the end */
