@@ -190,8 +190,29 @@ static uint64_t global_at(const struct wdx_known *k, uint32_t pos)
 	return insn.imm[0];
 }
 
-/* A global read before anything may have set it, in a function that sets it: what is in it comes
- * from outside, and is not always the same. */
+/* Which globals the code of the module sets. */
+static void find_sets(struct wdx_known *k)
+{
+	const struct wdx_wasm *m = k->match->wasm;
+	const struct wdx_wasm_func *f;
+
+	if (k->sets_of == m || !wdx_vec_reserve(&k->sets, m->globals.len + 1)) {
+		k->nomem |= k->sets_of != m;
+		return;
+	}
+	k->sets_of = m;
+	k->sets.len = m->globals.len;
+	memset(k->sets.data, 0, m->globals.len + 1);
+	wdx_vec_each (f, &m->funcs)
+		for (uint32_t pos = f->code.v; pos < f->end.v; pos++)
+			if (kind_at(k, pos) & WDX_INSN_START &&
+			    opcode_at(k, pos) == WDX_WASM_GLOBAL_SET &&
+			    global_at(k, pos) < k->sets.len)
+				k->sets.data[global_at(k, pos)] = 1;
+}
+
+/* A global read before anything may have set it, in a function that sets it, or leaves that to
+ * others: what is in it comes from outside, and is not always the same. */
 static bool is_untouched(const struct wdx_known *k, uint32_t pos)
 {
 	const struct wdx_value_use *u;
@@ -200,7 +221,7 @@ static bool is_untouched(const struct wdx_known *k, uint32_t pos)
 	wdx_vec_each (u, &k->match->v->uses)
 		if (opcode_at(k, u->pos) == WDX_WASM_GLOBAL_SET && global_at(k, u->pos) == global)
 			return u->pos > pos;
-	return false;
+	return global < k->sets.len && k->sets.data[global];
 }
 
 static bool is_free(const struct wdx_known *k, uint32_t value, uint32_t prelude, unsigned *globals)
@@ -336,6 +357,7 @@ bool wdx_known_of(struct wdx_known *k, const struct wdx_match *match)
 		return false;
 	memset(k->flags.data, 0, n);
 	k->flags.len = n;
+	find_sets(k);
 	find_calls(k);
 	find_tested(k);
 	find_kept(k);
@@ -348,5 +370,6 @@ void wdx_known_deinit(struct wdx_known *k)
 {
 	wdx_vec_free(&k->flags);
 	wdx_vec_free(&k->todo);
+	wdx_vec_free(&k->sets);
 	wdx_vec_free(&k->calls);
 }

@@ -25,8 +25,10 @@ enum {
 
 struct wdx_known {
 	const struct wdx_match *match;
-	WDX_VEC(uint8_t) flags;	 /* by wasm value */
-	WDX_VEC(uint32_t) todo;	 /* scratch */
+	WDX_VEC(uint8_t) flags; /* by wasm value */
+	WDX_VEC(uint32_t) todo; /* scratch */
+	WDX_VEC(uint8_t) sets;	/* by wasm global: whether any function sets it */
+	const struct wdx_wasm *sets_of;
 	WDX_VEC(uint32_t) calls; /* wasm positions of calls that are there in the code, sorted */
 	size_t taken;
 	bool all_tested, memory, globals, nomem;

@@ -507,6 +507,32 @@ static const struct stacked stacked[] = {
 };
 
 static const struct faulty faulty[] = {
+	/* mov eax, [r8 + 16]; xor ecx, ecx; m: add eax, edi; ret; local 1 is said to be in rcx */
+	{{"a global that another function sets is no constant", 1,
+	  "0061736d01000000010a0260017f017f60017f0003030200010606017f0141000b0a16020d01017f"
+	  "23002101200020016a0b0600200024000b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	  "ule\":{\"size\":57,\"sha256\":\"102ccd2f439024e5ad91f8aee11941f4ecf0ef87c4b29525a28ac777"
+	  "75aca8e5\"},\"offsets\":\"code-section\",\"code\":{\"size\":9,\"bytes\":\"QYtAEDHJAfjD\""
+	  "},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":"
+	  "[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":9,\"pairs\":[[0,5],[6,13],[8,"
+	  "14]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,9,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ran"
+	  "ges\":[[6,9,{\"reg\":\"rcx\"}]]}]}]}",
+	  "0-6 =0"},
+	 "1 6-9 at 6: the constant 0, put there at 0x4, not the result of global.get at wasm 0x28"},
+	/* The same. */
+	{{"a global that no function sets may be one", 1,
+	  "0061736d01000000010a0260017f017f60017f0003030200010606017f0141000b0a18020d01017f"
+	  "23002101200020016a0b080020001a0101010b",
+	  "{\"format\":\"wasm-jit-map\",\"version\":1,\"triple\":\"x86_64-unknown-linux-gnu\",\"mod"
+	  "ule\":{\"size\":59,\"sha256\":\"d33b46060767e7762411a79da39370dcd731c46ee7e67f1bb5faf069"
+	  "5296f815\"},\"offsets\":\"code-section\",\"code\":{\"size\":9,\"bytes\":\"QYtAEDHJAfjD\""
+	  "},\"preserved\":[\"rbx\",\"rbp\",\"rsp\",\"r12\",\"r13\",\"r14\",\"r15\"],\"functions\":"
+	  "[{\"index\":0,\"symbol\":\"f\",\"parts\":[{\"lo\":0,\"hi\":9,\"pairs\":[[0,5],[6,13],[8,"
+	  "14]]}],\"locals\":[{\"index\":0,\"ranges\":[[0,9,{\"reg\":\"rdi\"}]]},{\"index\":1,\"ran"
+	  "ges\":[[6,9,{\"reg\":\"rcx\"}]]}]}]}",
+	  "0-6 =0"},
+	 ""},
 	/* imul ecx, edi, 3; imul edx, esi, 5; m: mov eax, ecx; xor eax, edx; ret; local 3 is said
 	 * to be in rcx */
 	{{"claims to what the code makes of something else", 3,
