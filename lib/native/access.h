@@ -35,11 +35,12 @@ enum wdx_access_kind {
 	WDX_DO_POP,    /* result = the bytes there; stack pointer += width */
 	WDX_DO_BINARY, /* result = base OP src, or imm when src is -1: `op`, of `width` bytes,
 			  zeros above */
-	WDX_DO_FLOAT, /* result = what `op` makes of two floats of `width` bytes, or of one */
+	WDX_DO_FLOAT,  /* result = what `op` makes of two floats of `width` bytes, or of one */
 	WDX_DO_LEAVE, /* stack pointer = base + disp, frame pointer (result) = what it had pushed */
 };
 
-/* What a WDX_DO_BINARY or WDX_DO_FLOAT computes; shifts by so many bits modulo those of the width. */
+/* What a WDX_DO_BINARY or WDX_DO_FLOAT computes; shifts by so many bits modulo those of the width.
+ */
 enum wdx_access_op {
 	WDX_OP_ADD,
 	WDX_OP_SUB,
