@@ -35,7 +35,7 @@ for f in m["functions"]:
     if f["index"] is None or len(f["parts"][0].get("pairs", [])) < 9:
         continue
     f["parts"] = list(cut_part(f["parts"][0]))
-    for key in ("locals", "stack", "globals", "memories"):
+    for key in ("locals", "stack", "globals", "memories", "doubtful"):
         for e in f.get(key, []):
             e["ranges"] = cut_ranges(e["ranges"], f["parts"])
     f["context"] = cut_ranges(f.get("context", []), f["parts"])
