@@ -88,8 +88,9 @@ static uint8_t effect_at(const struct world *w, struct wdx_accesses *decoder, ui
 {
 	const uint8_t *p = w->map.code + at;
 	size_t left = (size_t)(w->map.code_size - at);
-	struct wdx_skim s = wdx_target_skim(w->target)(p, left);
+	struct wdx_skim s;
 
+	wdx_target_skim(w->target)(p, left, &s);
 	*size = s.size;
 	if (s.kind != WDX_SKIM_UNKNOWN && s.kind != WDX_SKIM_ACCESS)
 		return s.kind == WDX_SKIM_STORE ? STORES : s.kind == WDX_SKIM_CALL;
