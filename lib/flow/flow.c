@@ -145,7 +145,7 @@ static void match(struct flow *x)
 	static void (*const steps[])(struct flow *) = {
 		wdx_flow_find_probes,  wdx_flow_take_arguments, wdx_flow_check_claims,
 		wdx_flow_take_results, wdx_flow_index_inputs,	wdx_flow_index_terms,
-		wdx_flow_match_merges, wdx_flow_count_proved,	wdx_flow_find_holdings,
+		wdx_flow_match_all,    wdx_flow_count_proved,	wdx_flow_find_holdings,
 		wdx_flow_find_users,   wdx_flow_find_pieces,
 	};
 

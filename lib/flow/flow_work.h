@@ -263,12 +263,10 @@ uint32_t wdx_flow_stack_arguments(const struct flow *x);
 uint32_t wdx_flow_argument_register(const struct flow *x, const struct wdx_wasm_func *f,
 				    uint32_t i);
 
-/* ---- match.c: machine values are wasm values by what computes them ------------------------------
+/* ---- results.c: machine values are what loads and calls of the wasm code become -----------------
  */
 
 void wdx_flow_take_results(struct flow *x);
-void wdx_flow_index_inputs(struct flow *x);
-void wdx_flow_match_merges(struct flow *x);
 
 /* ---- ways.c: where control of the wasm function goes on -----------------------------------------
  */
@@ -279,6 +277,34 @@ void wdx_flow_find_labels(struct flow *x);
 bool wdx_flow_ways_on(const struct flow *x, uint32_t pos, struct ways *w);
 /* Once; false: there are too many. */
 bool wdx_flow_add_way(struct ways *w, uint32_t to);
+
+/* ---- merges.c: and what merges at labels become -------------------------------------------------
+ */
+
+/* What goes into merges and results of the wasm code, and by which ways. */
+void wdx_flow_index_inputs(struct flow *x);
+
+/* Where blocks of machine code are entered and left. */
+void wdx_flow_find_edges(struct flow *x);
+
+/* Whether the merge of the machine's at the block is that wasm value: every way in brings what the
+ * value is on that way.  Merges not looked at yet are given the benefit of the doubt when `hope`.
+ */
+bool wdx_flow_agrees(const struct flow *x, uint32_t block, uint32_t place, uint32_t value,
+		     bool hope);
+
+/* A first guess at a merge of the machine's, made where one way in is known, or where a claim says
+ * what it is; 0: none. */
+uint32_t wdx_flow_guess(const struct flow *x, uint32_t mv);
+
+/* ---- match.c: and what is computed from others, in rounds ---------------------------------------
+ */
+
+/* Whether the instruction of wasm computes the same of what it takes; a select takes one of two as
+ * that at its own position. */
+bool wdx_flow_same_op(const struct flow *x, const struct wdx_value *v, const struct wdx_minsn *i);
+
+void wdx_flow_match_all(struct flow *x);
 
 /* ---- entries.c: parameters that only callers still know -----------------------------------------
  */
