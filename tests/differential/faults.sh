@@ -92,7 +92,7 @@ value="^WRONG: .*(another value|another address|shown, but not there)"
 base="^WRONG: .*frame base of"
 half="^WRONG: .*right only by the upper half"
 
-PLACES=${PLACES:-16} fault range-too-long calc-O2-dw5 2 calc.c 15 "$value" --every --visits 4
+PLACES=${PLACES:-40} fault range-too-long calc-O2-dw5 2 calc.c 20 "$value" --every --visits 4
 fault swapped-registers calc-O2-dw5 2 calc.c 25 "$value|$base" --strict
 fault wrong-cfa calc-O2-dw5 2 calc.c 100 "^frame-mismatch: .*another frame address" --strict
 fault wrong-wrap calc-O0-dw5 0 calc.c 30 "$half|$base" --strict
