@@ -16,16 +16,16 @@ export AVAILABILITY
 floors()
 {
 	cat <<-'END'
-		calc-O0-dw4   0   94.5  96.2
-		calc-O0-dw4   2   89.6  93.6
-		calc-O2-dw5   0   94.3  95.8
-		calc-O2-dw5   2   90.4  93.1
-		types-O0-dw5  0   94.7  96.1
-		types-O0-dw5  2   90.4  93.3
-		types-O2-dw4  0   94.6  96.0
-		types-O2-dw4  2   90.4  93.1
-		rusty-O0-dw4  0   89.4  92.4
-		rusty-O0-dw4  2   85.3  88.7
+		calc-O0-dw4   0   96.1  97.1
+		calc-O0-dw4   2   91.7  94.5
+		calc-O2-dw5   0   95.8  97.1
+		calc-O2-dw5   2   91.4  94.5
+		types-O0-dw5  0   96.0  97.0
+		types-O0-dw5  2   91.3  94.4
+		types-O2-dw4  0   95.9  96.9
+		types-O2-dw4  2   91.4  94.3
+		rusty-O0-dw4  0   89.6  92.8
+		rusty-O0-dw4  2   85.2  88.8
 	END
 }
 
