@@ -378,19 +378,11 @@ static bool is_agreed(const uint32_t *votes)
 	return ways == 1 && most >= AGREED;
 }
 
-/* Every function can take the context, and only claims show it: all must agree. */
-static uint16_t agreed(const uint32_t *votes)
-{
-	uint16_t way = 0;
-
-	while (way < MAX_WAYS && !votes[way])
-		way++;
-	return is_agreed(votes) ? way : UINT16_MAX;
-}
-
 void wdx_flow_elect(struct flow *x)
 {
-	x->convention->context = agreed(x->convention->context_votes);
+	/* every function can take the context, and only claims show it: all must agree */
+	if (is_agreed(x->convention->context_votes))
+		x->convention->context = elected(x->convention->context_votes);
 	for (unsigned c = 0; c < NCLASSES; c++)
 		for (unsigned n = 0; n <= MAX_ARGS; n++)
 			x->convention->way[c][n] = elected(x->convention->votes[c][n]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What loads, calls, global.get and arithmetic of the wasm code have become in the machine code. */
+#include "base/search.h"
 #include "flow/flow_work.h"
 
 /* Bytes that a load reads, by opcode from i32.load on; 0: those that extend the sign are not known
@@ -141,17 +142,9 @@ static uint32_t made_by(const struct flow *x, const struct wdx_minsn *i, const s
 
 static uint32_t block_of(const struct flow *x, uint32_t insn)
 {
-	uint32_t lo = 0, hi = (uint32_t)x->m.blocks.len;
+	const struct wdx_mblock *b = x->m.blocks.data;
 
-	while (lo + 1 < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (x->m.blocks.data[mid].first <= insn)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
+	return wdx_search(i, 1u, (uint32_t)x->m.blocks.len, b[i].first <= insn) - 1;
 }
 
 /* Whether the instruction, of code at that position or at none, is behind another one; *on: whether
@@ -220,17 +213,10 @@ enum { MAX_ADDRESS = 8 };
 
 static const struct maker *maker_at(const struct flow *x, uint32_t pos)
 {
-	size_t lo = 0, hi = x->makers.len;
+	const struct maker *end = x->makers.data + x->makers.len;
+	const struct maker *k = wdx_search(i, x->makers.data, end, i->pos < pos);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (x->makers.data[mid].pos < pos)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < x->makers.len && x->makers.data[lo].pos == pos ? &x->makers.data[lo] : NULL;
+	return k < end && k->pos == pos ? k : NULL;
 }
 
 /* Whether a load goes into the value, by what is no load itself, that has no code of its own.  A

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "hex.h"
 #include "map/map.h"
 #include "native/native.h"
 #include "tap.h"
@@ -99,17 +100,6 @@ static const struct moved cases[] = {
 	 ",41],[34,null],[38,51],[43,null],[47,61],[52,null],[55,71],[59,null]]}]}]}",
 	 "6-b b; 18-1e 1b"},
 };
-
-static unsigned nibble(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
-}
-
-static void unhex(const char *text, struct wdx_buf *b)
-{
-	for (; *text; text += 2)
-		wdx_buf_u8(b, (uint8_t)(nibble(text[0]) << 4 | nibble(text[1])));
-}
 
 static void describe(const struct wdx_codeindex *c, char *out)
 {

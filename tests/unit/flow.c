@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "flow/check.h"
 #include "flow/flow.h"
+#include "hex.h"
 #include "map/map.h"
 #include "native/native.h"
 #include "tap.h"
@@ -693,17 +694,6 @@ static const struct entered entered[] = {
 	  "0-2 r2"},
 	 ""},
 };
-
-static unsigned nibble(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
-}
-
-static void unhex(const char *text, struct wdx_buf *b)
-{
-	for (; *text; text += 2)
-		wdx_buf_u8(b, (uint8_t)(nibble(text[0]) << 4 | nibble(text[1])));
-}
 
 static size_t describe_place(const struct wdx_map *m, uint32_t place, char *out, size_t size)
 {
